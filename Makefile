@@ -1,0 +1,122 @@
+# One Makefile, not recursive; everything made goes under $(BUILD), laid out as `make install` does it.
+#
+#   make            the program and its modules         make demo     trace, bundle, run in a bare root
+#   make deps       what is missing, by the machine's   make bench    paired ratios against peers
+#                   package manager, or without root    make lint     format, includes, exports, versions
+#   make check      the tests that fit 15 minutes       make format   lay the sources out
+#   make check-all  every test                          make install  PREFIX, DESTDIR
+#   SANITIZE=address,undefined  instruments the program (never preload/ and auditor/)
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+BUILD ?= build
+DEPS := $(BUILD)/deps
+CC ?= gcc
+MUSL_CC ?= $(firstword $(wildcard $(DEPS)/bin/musl-gcc) musl-gcc)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+LIBDIR := lib$(if $(MULTIARCH),/$(MULTIARCH))
+LIBEXEC := $(BUILD)/libexec/sidebundle
+MODULES := $(LIBEXEC)/$(LIBDIR)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wwrite-strings
+WARN += $(if $(findstring clang,$(shell $(CC) --version)),,-Wno-format-truncation) $(if $(CI),-Werror)
+CPPFLAGS += -D_GNU_SOURCE -I. -DSB_VERSION='"$(VERSION)"' -DSB_LIBDIR='"$(LIBDIR)"'
+CFLAGS ?= -O2 -g
+STD := -std=gnu11 $(WARN) -fno-strict-aliasing -MMD -MP
+SAN := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+
+# Packages fetched without root live in the build tree; the installed ones win where they exist.
+DEPS_LIB := $(DEPS)/usr/lib/$(MULTIARCH)
+ifneq ($(wildcard $(DEPS)/usr/include),)
+PKG := PKG_CONFIG_PATH=$(DEPS_LIB)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(abspath $(DEPS)) pkg-config
+DEPS_CFLAGS := -isystem $(DEPS)/usr/include -isystem $(DEPS)/usr/include/$(MULTIARCH)
+DEPS_LDFLAGS := -L$(DEPS_LIB) -Wl,-rpath,$(abspath $(DEPS_LIB)) -Wl,-rpath-link,$(DEPS_LIB)
+endif
+LIBS := -lelf -lcjson -lcap -lcrypto -lpthread
+
+# --- the program -----------------------------------------------------------------------------------
+LIB_SRC := $(wildcard common/*.c tracer/*.c bundler/*.c)
+TOOL_SRC := $(wildcard tools/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
+PROGRAM := $(BUILD)/bin/sidebundle
+PRELOAD := $(MODULES)/sidebundle-preload.so
+AUDITOR := $(MODULES)/sidebundle-audit.so
+LAUNCHER := $(LIBEXEC)/launcher
+
+PARTS := $(PROGRAM) $(BUILD)/bin/sidebundle-cli
+PARTS += $(if $(wildcard preload/*.c),$(PRELOAD)) $(if $(wildcard auditor/*.c),$(AUDITOR))
+PARTS += $(if $(wildcard launcher/*.c),$(LAUNCHER))
+
+.PHONY: all
+all: $(PARTS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) -c -o $@ $<
+
+$(PROGRAM): $(TOOL_OBJ) $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bin/sidebundle-cli: $(PROGRAM)
+	ln -sf sidebundle $@
+
+# --- inside traced processes: no libc, no sanitizers, nothing newer than glibc 2.17 -------------------
+TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibility=hidden -ffreestanding \
+	-fno-strict-aliasing -fno-asynchronous-unwind-tables -U_FORTIFY_SOURCE -fcf-protection=none -MMD -MP
+
+PRELOAD_SRC := $(wildcard preload/*.c)
+AUDITOR_SRC := $(wildcard auditor/*.c)
+$(BUILD)/tracee/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
+
+$(PRELOAD): $(PRELOAD_SRC:%.c=$(BUILD)/tracee/%.o)
+	@mkdir -p $(@D)
+	$(CC) -shared -nostdlib -Wl,-z,relro,-z,now -Wl,-soname,$(@F) -o $@ $^ -lgcc
+
+$(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o)
+	@mkdir -p $(@D)
+	$(CC) -shared -nostdlib -Wl,-z,relro,-z,now -Wl,-soname,$(@F) -o $@ $^ -lgcc
+
+# --- the launcher: static, musl -------------------------------------------------------------------------
+LAUNCHER_SRC := $(wildcard launcher/*.c)
+$(BUILD)/launcher/%.o: %.c
+	@mkdir -p $(@D)
+	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fPIE -ffunction-sections -fdata-sections -c -o $@ $<
+
+$(LAUNCHER): $(LAUNCHER_SRC:%.c=$(BUILD)/launcher/%.o)
+	@mkdir -p $(@D)
+	$(MUSL_CC) -static -Os -Wl,--gc-sections -s -o $@ $^
+
+# --- tests ------------------------------------------------------------------------------------------------
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+TARGET_SRC := $(wildcard tests/targets/*.c)
+TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ))
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) -o $@ \
+		$(filter %.c %.o,$^) $(LIBS) -lcriterion
+
+# A target's own flags, where it needs some, stand on its lines `// cflags:` and `// libs:`.
+$(BUILD)/tests/targets/%: tests/targets/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -I. -std=gnu11 -O1 -g $$(sed -n 's,^// cflags: ,,p' $<) -o $@ $< \
+		$$(sed -n 's,^// libs: ,,p' $<)
+
+.PHONY: unit targets
+unit: $(UNIT_BIN)
+	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
+targets: $(TARGET_BIN)
+
+.PHONY: format clean
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tracee/*/*.d $(BUILD)/launcher/*/*.d $(BUILD)/tests/*/*.d)

@@ -1,0 +1,9 @@
+#include "tools/command.h"
+
+/* The order is that of --help. */
+extern const struct sb_command sb_cmd_trace, sb_cmd_show, sb_cmd_deps, sb_cmd_create, sb_cmd_run,
+	sb_cmd_verify;
+
+const struct sb_command *const sb_commands[] = {
+	NULL,
+};

@@ -1,0 +1,35 @@
+/*
+ * One way of watching processes. Order: probe (any time), start, next until it returns 0, stop.
+ *
+ * A backend starts the command itself, as a child of the caller, and delivers to a sink; the sink
+ * (tracer/engine.h) owns dedupe, real paths and the trace file, so that all backends agree on them.
+ */
+#pragma once
+
+#include "common/err.h"
+#include "tracer/event.h"
+
+struct sb_sink;
+
+struct sb_trace_spec {
+	char *const *argv; /* command, NULL-terminated; argv[0] looked up as execvp does */
+	char *const *envp;
+	const char *libexec; /* where our modules are */
+	int wait_all;	     /* wait for processes that outlive the command */
+	double timeout;	     /* seconds; 0 none; the whole tree is killed */
+};
+
+struct sb_backend {
+	const char *name;		  /* --trace-backend value, unique */
+	const char *summary;		  /* one line of help */
+	int (*probe)(struct sb_err *err); /* 0: usable here; else why not, and the remedy */
+	/*
+	 * Runs the command to its end. *ret_status is its wait status.
+	 * Fails with 126/127-type errors as -ENOEXEC/-EACCES/-ENOENT from sb_fail, -ETIME on
+	 * timeout.
+	 */
+	int (*run)(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_status,
+		   struct sb_err *err);
+};
+
+extern const struct sb_backend *const sb_backends[]; /* NULL-terminated, best first */

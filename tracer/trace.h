@@ -1,0 +1,100 @@
+/*
+ * The trace file, sidebundle-trace(5): JSON Lines; a header, then processes, events and files in
+ * any order, then a closing line.
+ *
+ * Writing: sb_trace_create(), then _process(), _event() and _file() in any order, then _close().
+ * What was written is flushed line by line in large pieces; a trace that was never closed is read
+ * as far as it goes. Reading: sb_trace_load() gives the whole, merged (lines that tell of the same
+ * thing are added up) and interned; everything in it lives until sb_trace_free().
+ *
+ * Byte strings: paths, arguments and variables are any bytes but NUL. In the file they are JSON
+ * strings where they are UTF-8, and {"hex": "..."} where they are not.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+#include "tracer/event.h"
+
+struct sb_trace_header {
+	const char *backend;	 /* "audit" */
+	const char *version;	 /* of sidebundle */
+	const char *arch;	 /* uname machine */
+	const char *cwd;	 /* where the command was started */
+	const char *const *argv; /* the command, NULL-terminated */
+	const char *const *env;	 /* "K=V", NULL-terminated; secret-looking names left out */
+	int64_t started;	 /* seconds since the epoch */
+};
+
+struct sb_trace_process {
+	uint32_t id;
+	int64_t parent; /* id of the image that forked or exec'd this one; -1 none */
+	pid_t pid, ppid;
+	bool forked;		 /* runs on without exec */
+	const char *exe;	 /* absolute, as executed; NULL where not known */
+	const char *cwd;	 /* at its start */
+	const char *const *argv; /* NULL-terminated; NULL where not known */
+};
+
+/* A file as it was when the trace ended. */
+struct sb_trace_file {
+	const char *path; /* real */
+	uint64_t dev, ino, size;
+	int64_t mtime; /* seconds */
+	uint32_t mtime_ns;
+	uint32_t mode; /* st_mode */
+};
+
+struct sb_trace_blind {
+	enum sb_blind blind;
+	const char *path; /* the program, NULL where there is none */
+	uint64_t count;
+};
+
+struct sb_trace_end {
+	bool closed; /* the closing line was there */
+	int status;  /* wait status of the command */
+	uint64_t lost;
+	const struct sb_trace_blind *blind;
+	size_t blind_count;
+};
+
+struct sb_trace_writer;
+
+/* Makes `path` anew, mode 0600, and writes the header. */
+int sb_trace_create(const char *path, const struct sb_trace_header *header,
+		    struct sb_trace_writer **ret, struct sb_err *err);
+int sb_trace_put_process(struct sb_trace_writer *w, const struct sb_trace_process *p,
+			 struct sb_err *err);
+int sb_trace_put_event(struct sb_trace_writer *w, const struct sb_event *ev, struct sb_err *err);
+int sb_trace_put_file(struct sb_trace_writer *w, const struct sb_trace_file *f, struct sb_err *err);
+/* Writes the closing line (totals are its own count), flushes, syncs nothing, frees w whatever
+ * happens. */
+int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, struct sb_err *err);
+/* Frees without a closing line. NULL is fine. */
+void sb_trace_abandon(struct sb_trace_writer *w);
+
+struct sb_trace {
+	struct sb_trace_header header;
+	struct sb_trace_process *processes; /* index: sb_event.process (ids are renumbered to it) */
+	size_t process_count;
+	struct sb_event *events;
+	size_t event_count;
+	struct sb_trace_file *files;
+	size_t file_count;
+	struct sb_trace_end end;
+	struct sb_trace_store *store;
+};
+
+/*
+ * Fails with one line that names the file and the line number where the file is not a trace or is
+ * damaged; a last line that is cut short is no damage (end.closed says so).
+ */
+int sb_trace_load(const char *path, struct sb_trace **ret, struct sb_err *err);
+void sb_trace_free(struct sb_trace *trace);
+/* The file's note, NULL where there is none. */
+const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *trace, const char *real);
