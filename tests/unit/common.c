@@ -1,0 +1,203 @@
+/* errors, buffers, maps, paths, globs */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/map.h"
+#include "common/path.h"
+
+Test(err, gains_context_outermost_first)
+{
+	struct sb_err err = SB_ERR_INIT;
+
+	cr_assert(eq(int, sb_fail(&err, ENOENT, "open '%s'", "/x"), -ENOENT));
+	cr_assert(eq(int, sb_wrap(&err, "read %s", "manifest"), -ENOENT));
+	cr_expect(eq(str, err.msg, "read manifest: open '/x'"));
+}
+
+Test(err, line_has_no_control_characters_and_ends_with_the_reason)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char line[128];
+
+	(void)sb_fail(&err, ENOENT, "open 'a\nb\033'");
+	sb_err_line(&err, line, sizeof line);
+	cr_expect(eq(str, line, "open 'a\\x0ab\\x1b': No such file or directory"));
+	(void)sb_fail(&err, SB_ESAID, "said");
+	sb_err_line(&err, line, sizeof line);
+	cr_expect(eq(str, line, "said"));
+}
+
+Test(err, a_long_context_gives_way_to_the_cause)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char context[5000];
+
+	memset(context, 'c', sizeof context - 1);
+	context[sizeof context - 1] = '\0';
+	(void)sb_fail(&err, EIO, "the cause");
+	(void)sb_wrap(&err, "%s", context);
+	cr_expect(strstr(err.msg, "the cause") != NULL);
+}
+
+Test(buf, grows_cuts_and_hands_over)
+{
+	auto_buf buf = SB_BUF_INIT;
+
+	cr_expect(eq(str, (char *)sb_buf_str(&buf), ""));
+	for (int i = 0; i < 1000; i++)
+		cr_assert(eq(int, sb_buf_printf(&buf, "%d,", i), 0));
+	cr_expect(eq(sz, buf.len, 3890));
+	sb_buf_cut(&buf, 4);
+	cr_expect(eq(str, buf.s, "0,1,"));
+	char *s = sb_buf_steal(&buf);
+	cr_expect(eq(str, s, "0,1,"));
+	cr_expect(buf.s == NULL);
+	free(s);
+}
+
+Test(map, keeps_order_keys_and_binary_names)
+{
+	auto_map map = SB_MAP_INIT;
+	char key[16];
+	int fresh;
+
+	for (int i = 0; i < 5000; i++) {
+		(void)snprintf(key, sizeof key, "k%d", i);
+		sb_map_adds(&map, key, &fresh)->value = (void *)(intptr_t)i;
+		cr_assert(fresh);
+	}
+	const char *kept = sb_map_finds(&map, "k17")->key;
+	cr_expect(eq(str, (char *)map.entries[17].key, "k17"));
+	sb_map_adds(&map, "k17", &fresh);
+	cr_expect(not(fresh));
+	cr_expect(sb_map_find(&map, "a\0b", 3) == NULL);
+	sb_map_add(&map, "a\0b", 3, &fresh);
+	cr_expect(fresh);
+	cr_expect(sb_map_finds(&map, "a") == NULL);
+	sb_map_sort(&map);
+	cr_expect(sb_map_finds(&map, "k17")->key == kept);
+	cr_expect(eq(sz, map.entries[0].len, 3));
+}
+
+Test(path, absolute)
+{
+	static const struct {
+		const char *dir, *path, *want;
+	} cases[] = {
+		{"/a/b", "c", "/a/b/c"},       {"/a/", "./c//d/", "/a/c/d"},
+		{"/a", "/x//y/./z", "/x/y/z"}, {"/", ".", "/"},
+		{"/a", "../b", "/a/../b"},     {"/", "x", "/x"},
+		{"/a", "...", "/a/..."},       {"/a", "", "/a"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		auto_buf got = SB_BUF_INIT;
+
+		cr_assert(eq(int, sb_path_absolute(&got, cases[i].dir, cases[i].path), 0));
+		cr_expect(eq(str, got.s, (char *)cases[i].want));
+	}
+}
+
+Test(path, below)
+{
+	cr_expect(sb_path_below("/a/b", "/a"));
+	cr_expect(sb_path_below("/a", "/a"));
+	cr_expect(sb_path_below("/a", "/"));
+	cr_expect(sb_path_below("/a/b", "/a/"));
+	cr_expect(not(sb_path_below("/ab", "/a")));
+	cr_expect(not(sb_path_below("/", "/a")));
+}
+
+Test(path, glob)
+{
+	static const struct {
+		const char *glob, *path;
+		bool want;
+	} cases[] = {
+		{"/a/**", "/a/b/c", true},    {"/a/**", "/a", true},
+		{"**/x.c", "/a/b/x.c", true}, {"/**/x", "/x", true},
+		{"/a/*/c", "/a/b/c", true},   {"/a/*", "/a/b/c", false},
+		{"/**", "/", true},	      {"/a/**/c/**/d", "/a/c/x/c/y/d", true},
+		{"*.c", "x.c", true},	      {"/a/**/z", "/a/b/c", false},
+		{"/a", "/a/b", false},	      {"/a/b", "/a", false},
+		{"/a/[bc]", "/a/c", true},    {"/a/b\nc", "/a/b\nc", true},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		cr_expect(eq(int, sb_glob_match(cases[i].glob, cases[i].path), cases[i].want),
+			  "%s ~ %s", cases[i].glob, cases[i].path);
+}
+
+/* A pattern that would make a naive matcher try for ever. */
+Test(path, glob_is_bounded, .timeout = 5)
+{
+	auto_buf glob = SB_BUF_INIT, path = SB_BUF_INIT;
+
+	for (int i = 0; i < 40; i++)
+		(void)sb_buf_puts(&glob, "/**/a");
+	for (int i = 0; i < 400; i++)
+		(void)sb_buf_puts(&path, "/a");
+	(void)sb_buf_puts(&glob, "/b");
+	cr_expect(not(sb_glob_match(glob.s, path.s)));
+}
+
+static void make_root(char *dir)
+{
+	cr_assert(mkdtemp(dir) != NULL);
+	cr_assert(eq(int, chdir(dir), 0));
+	cr_assert(eq(int, mkdir("usr", 0755) | mkdir("usr/lib", 0755) | mkdir("etc", 0755), 0));
+	cr_assert(eq(int, symlink("usr/lib", "lib") | symlink("/etc/alt", "usr/lib/so"), 0));
+	cr_assert(eq(int, symlink("../../../../../../usr/lib/real", "etc/alt"), 0));
+	cr_assert(eq(int, symlink("loop", "loop") | symlink("/nowhere/x", "dangling"), 0));
+	cr_assert(eq(int, close(open("usr/lib/real", O_CREAT | O_WRONLY, 0644)), 0));
+}
+
+static int note_hop(void *arg, const char *link, const char *target, struct sb_err *err)
+{
+	(void)err;
+	return sb_buf_printf(arg, "%s>%s;", link, target);
+}
+
+Test(path, resolves_inside_a_root_as_chroot_would)
+{
+	static const struct {
+		const char *path;
+		unsigned flags;
+		int want;
+		const char *real;
+	} cases[] = {
+		{"/lib/so", 0, 0, "/usr/lib/real"},
+		{"/lib/so", SB_RESOLVE_NOFOLLOW, 0, "/usr/lib/so"},
+		{"/../..", 0, 0, "/"},
+		{"/etc/../lib/../../x", SB_RESOLVE_MISSING, 0, "/x"},
+		{"/dangling", SB_RESOLVE_MISSING, 0, "/nowhere/x"},
+		{"/dangling", 0, -ENOENT, NULL},
+		{"/loop", 0, -ELOOP, NULL},
+		{"/usr/lib/real/x", 0, -ENOTDIR, NULL},
+	};
+	char dir[] = "/tmp/sidebundle-unit-XXXXXX";
+	struct sb_err err = SB_ERR_INIT;
+	auto_buf real = SB_BUF_INIT, hops = SB_BUF_INIT;
+
+	make_root(dir);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int rc = sb_resolve(dir, cases[i].path, cases[i].flags, NULL, NULL, &real, &err);
+
+		cr_expect(eq(int, rc, cases[i].want), "%s: %s", cases[i].path, err.msg);
+		if (rc == 0 && cases[i].real)
+			cr_expect(eq(str, real.s, (char *)cases[i].real));
+	}
+	cr_assert(eq(int, sb_resolve(dir, "/lib/so", 0, note_hop, &hops, &real, &err), 0));
+	cr_expect(eq(str, hops.s,
+		     "/lib>usr/lib;/usr/lib/so>/etc/alt;/etc/alt>../../../../../../usr/lib/real;"));
+}
