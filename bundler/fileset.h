@@ -42,7 +42,7 @@ struct sb_reason {
 
 struct sb_item {
 	const char *path;   /* absolute, in the payload */
-	const char *source; /* where its bytes are now, on this machine */
+	const char *source; /* where its bytes are now; NULL: a directory that is made up */
 	const char *target; /* a symlink's */
 	enum sb_item_type type;
 	struct stat st; /* of source, lstat */
@@ -60,7 +60,7 @@ struct sb_fileset {
 int sb_fileset_new(const char *root, struct sb_fileset **ret, struct sb_err *err);
 void sb_fileset_free(struct sb_fileset *fs);
 
-/* No directory's items come along, no link at the end is followed. */
+/* A last component that is a symlink is added as such, and not followed. */
 #define SB_FILESET_NOFOLLOW 1u
 
 /*
@@ -70,8 +70,11 @@ void sb_fileset_free(struct sb_fileset *fs);
  */
 int sb_fileset_add(struct sb_fileset *fs, const char *path, unsigned flags,
 		   const struct sb_reason *why, const char **ret_real, struct sb_err *err);
-/* One item as it is given, nothing on the way: for --copy-dir, whose sources lie elsewhere. Parents
- * are added. */
+/*
+ * One item whose bytes lie elsewhere (--copy-dir): takes the place of what this machine has at
+ * `path`. Symlinks among the directories above are followed and added; directories that are nowhere
+ * are made up, with mode 0755.
+ */
 int sb_fileset_add_from(struct sb_fileset *fs, const char *path, const char *source,
 			const struct sb_reason *why, struct sb_err *err);
 struct sb_item *sb_fileset_find(const struct sb_fileset *fs, const char *path);
