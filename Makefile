@@ -10,7 +10,7 @@
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 BUILD ?= build
-DEPS := $(BUILD)/deps
+DEPS ?= build/deps
 CC ?= gcc
 MUSL_CC ?= $(firstword $(wildcard $(DEPS)/bin/musl-gcc) musl-gcc)
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -25,12 +25,18 @@ CFLAGS ?= -O2 -g
 STD := -std=gnu11 $(WARN) -fno-strict-aliasing -MMD -MP
 SAN := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 
-# Packages fetched without root live in the build tree; the installed ones win where they exist.
-DEPS_LIB := $(DEPS)/usr/lib/$(MULTIARCH)
+# Packages fetched without root (deps/fetch) live in the build tree; the program takes the libraries
+# that the machine lacks along, so that `make install` need not keep the tree.
 ifneq ($(wildcard $(DEPS)/usr/include),)
-PKG := PKG_CONFIG_PATH=$(DEPS_LIB)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(abspath $(DEPS)) pkg-config
+DEPS_LIB := $(abspath $(DEPS))/usr/lib/$(MULTIARCH)
 DEPS_CFLAGS := -isystem $(DEPS)/usr/include -isystem $(DEPS)/usr/include/$(MULTIARCH)
-DEPS_LDFLAGS := -L$(DEPS_LIB) -Wl,-rpath,$(abspath $(DEPS_LIB)) -Wl,-rpath-link,$(DEPS_LIB)
+DEPS_LDFLAGS := -L$(DEPS_LIB) -Wl,-rpath-link,$(DEPS_LIB)
+DEPS_LDFLAGS += $(if $(wildcard $(DEPS_LIB)/crt1.o),-B$(DEPS_LIB)/)
+DEPS_RUN := -Wl,-rpath,'$$ORIGIN/../libexec/sidebundle/deps'
+take_libraries = mkdir -p $(LIBEXEC)/deps && LD_LIBRARY_PATH=$(DEPS_LIB) ldd $@ | \
+	sed -n 's,.* => \($(abspath $(DEPS))[^ ]*\) .*,\1,p' | xargs -r cp -L -t $(LIBEXEC)/deps
+DEPS_TEST := -Wl,-rpath,$(DEPS_LIB)
+export PATH := $(PATH):$(abspath $(DEPS))/usr/bin
 endif
 LIBS := -lelf -lcjson -lcap -lcrypto -lpthread
 
@@ -57,7 +63,8 @@ $(BUILD)/obj/%.o: %.c
 
 $(PROGRAM): $(TOOL_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_RUN) -o $@ $^ $(LIBS)
+	$(if $(DEPS_LIB),@$(take_libraries))
 
 $(BUILD)/bin/sidebundle-cli: $(PROGRAM)
 	ln -sf sidebundle $@
@@ -100,8 +107,12 @@ TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ))
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CRITERION_WARN) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) -o $@ \
+	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CRITERION_WARN) $(CFLAGS) $(SAN) $(LDFLAGS) \
+		$(DEPS_LDFLAGS) $(DEPS_TEST) -o $@ \
 		$(filter %.c %.o,$^) $(LIBS) -lcriterion
+
+TEST_TOOL_SRC := $(wildcard tests/tools/*.c)
+TEST_TOOL_BIN := $(TEST_TOOL_SRC:tests/tools/%.c=$(BUILD)/tests/tools/%)
 
 # A target's own flags, where it needs some, stand on its lines `// cflags:` and `// libs:`.
 $(BUILD)/tests/targets/%: tests/targets/%.c
@@ -109,16 +120,33 @@ $(BUILD)/tests/targets/%: tests/targets/%.c
 	$(CC) -D_GNU_SOURCE -I. -std=gnu11 -O1 -g $$(sed -n 's,^// cflags: ,,p' $<) -o $@ $< \
 		$$(sed -n 's,^// libs: ,,p' $<)
 
-.PHONY: unit targets
+# What the tests themselves use.
+$(BUILD)/tests/tools/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O1 -g $(DEPS_CFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
+		-o $@ $< $$(sed -n 's,^// libs: ,,p' $<)
+
+.PHONY: unit targets deps roots check check-all check-built
 unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
-targets: $(TARGET_BIN)
+	@tests/run --build $(BUILD) --parts unit
+targets: $(TARGET_BIN) $(TEST_TOOL_BIN)
+
+deps:
+	@DEPS=$(DEPS) CC="$(CC)" deps/install $(or $(SETS),build)
+roots:
+	@tests/roots
+# What deps brings changes how this file is read: hence a make of its own.
+check check-all:
+	@$(MAKE) --no-print-directory deps SETS="build check subject"
+	@$(MAKE) --no-print-directory check-built ALL=$(if $(filter %all,$@),--all)
+check-built: all $(UNIT_BIN) targets roots
+	@tests/run --build $(BUILD) --parts unit,cli $(ALL) $(ONLY)
 
 .PHONY: format clean
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD)/bin $(BUILD)/libexec $(BUILD)/obj $(BUILD)/tracee $(BUILD)/launcher $(BUILD)/tests
 
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tracee/*/*.d $(BUILD)/launcher/*/*.d $(BUILD)/tests/*/*.d)

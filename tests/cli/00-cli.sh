@@ -1,0 +1,10 @@
+# The command line itself: help, version, usage errors.
+. "$SB_TESTS/cli/lib.sh"
+
+check "help exits 0 and names the commands" expect_match '^Commands:' sidebundle --help
+check "version is printed" expect_match '^sidebundle [0-9]+\.[0-9]+' sidebundle --version
+check "no command is a usage error" expect_status 2 sidebundle
+check "an unknown command is a usage error" expect_status 2 sidebundle frobnicate
+check "an unknown option is a usage error" expect_status 2 sidebundle --frobnicate
+check "a full disk is no success" bash -c '! sidebundle --help >/dev/full'
+check "the second name works" expect_match '^sidebundle ' sidebundle-cli --version

@@ -1,0 +1,72 @@
+/*
+ * Runs a command on a machine that grants less. For the tests.
+ *
+ *   lockdown no-ptrace|no-userns|no-seccomp... -- COMMAND...
+ *
+ * no-ptrace: as Yama's scope 2 does, and process_vm_* with it; no-userns: as a container engine's
+ * default profile does; no-seccomp: a kernel or a profile without seccomp(2).
+ */
+// libs: -lseccomp
+#include <err.h>
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static void refuse(scmp_filter_ctx ctx, int code, int call)
+{
+	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(code), call, 0) < 0)
+		errx(125, "add a rule");
+}
+
+static void refuse_flag(scmp_filter_ctx ctx, int call, unsigned long flag)
+{
+	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), call, 1,
+			     SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag)) < 0)
+		errx(125, "add a rule");
+}
+
+static void lock(scmp_filter_ctx ctx, const char *what)
+{
+	if (strcmp(what, "no-ptrace") == 0) {
+		refuse(ctx, EPERM, SCMP_SYS(ptrace));
+		refuse(ctx, EPERM, SCMP_SYS(process_vm_readv));
+		refuse(ctx, EPERM, SCMP_SYS(process_vm_writev));
+		refuse(ctx, EPERM, SCMP_SYS(pidfd_getfd));
+	} else if (strcmp(what, "no-userns") == 0) {
+		refuse_flag(ctx, SCMP_SYS(unshare), CLONE_NEWUSER);
+		refuse_flag(ctx, SCMP_SYS(clone), CLONE_NEWUSER);
+		/* Its flags are in memory, out of the filter's reach; libc falls back to clone. */
+		refuse(ctx, ENOSYS, SCMP_SYS(clone3));
+	} else if (strcmp(what, "no-seccomp") == 0) {
+		refuse(ctx, ENOSYS, SCMP_SYS(seccomp));
+		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0)
+			errx(125, "add a rule");
+	} else {
+		errx(125, "'%s' is none of no-ptrace, no-userns, no-seccomp", what);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int i = 1;
+
+	if (!ctx)
+		errx(125, "make a filter");
+	for (; i < argc && strcmp(argv[i], "--") != 0; i++)
+		lock(ctx, argv[i]);
+	if (i + 1 >= argc)
+		errx(125, "usage: lockdown no-ptrace|no-userns|no-seccomp... -- COMMAND...");
+	if (seccomp_load(ctx) < 0)
+		errx(125, "load the filter");
+	seccomp_release(ctx);
+	execvp(argv[i + 1], argv + i + 1);
+	int code = errno == ENOENT ? 127 : 126;
+	warn("%s", argv[i + 1]);
+	return code;
+}
