@@ -100,12 +100,13 @@ enum sb_rec_kind {
 	SB_REC_BLIND,	   /* strings: path; value: enum sb_blind; arg: exec record's place or 0 */
 };
 
-#define SB_REC_DIR	0x01u /* a second string follows the path: the directory of dirfd */
-#define SB_REC_EXISTED	0x02u /* write: it was there before */
-#define SB_REC_NEW	0x04u /* write: it was not; neither bit: not known */
-#define SB_REC_CUT	0x08u /* strings did not fit and were cut (argv only) */
-#define SB_REC_NOFOLLOW 0x10u /* the last component was not followed (lstat, O_NOFOLLOW, unlink) \
-			       */
+#define SB_REC_DIR     0x01u /* a second string follows the path: the directory of dirfd */
+#define SB_REC_EXISTED 0x02u /* write: it was there before */
+#define SB_REC_NEW     0x04u /* write: it was not; neither bit: not known */
+#define SB_REC_CUT     0x08u /* strings did not fit and were cut (argv only) */
+#define SB_REC_NOFOLLOW                                                          \
+	0x10u /* the last component was not followed (lstat, O_NOFOLLOW, unlink) \
+	       */
 
 /*
  * Outcome of an exec: pending while it may still fail. What succeeded never comes back to say so; a
@@ -125,9 +126,9 @@ struct sb_rec {
 	uint32_t where;	 /* generation of cwd and root */
 	int32_t dirfd;	 /* AT_FDCWD, or what the path is relative to */
 	int32_t value;	 /* descriptor returned by an open (-1 none); else by kind */
-	uint32_t pad_;
-	uint64_t arg; /* open: flags; the rest by kind */
-	char text[];  /* open...: path [, directory]; load, search: path, by; exec: path, argv... */
+	uint32_t tick; /* when, for order among processes: the cycle counter / 1024; 0 not known */
+	uint64_t arg;  /* open: flags; the rest by kind */
+	char text[]; /* open...: path [, directory]; load, search: path, by; exec: path, argv... */
 };
 
 /* A record's place: chunk number times SB_CHUNK plus its offset in the chunk; 0 is none. */

@@ -1,0 +1,393 @@
+#include "tracer/logfile.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/map.h"
+
+#define DIR_PREFIX "sidebundle-log-"
+/* Chunks are mapped in pieces of this many: few mappings, and little address space at a time. */
+#define PIECE	   128u
+#define PIECE_SIZE ((size_t)PIECE * SB_CHUNK)
+/* Storage ahead of what was claimed. */
+#define AHEAD_LEAST (8u << 20)
+#define AHEAD_MOST  (256u << 20)
+/* A file system with less room than this is taken only if none has more: a container's /dev/shm. */
+#define ROOM_WANTED (512ull << 20)
+#define ROOM_LEAST  (2 * (unsigned long long)AHEAD_LEAST)
+/* A directory without a log is one that is just being made, until it is this old. */
+#define YOUNG_SECONDS 60
+
+struct piece {
+	uint64_t number;
+	char *memory;
+	unsigned used; /* chunks mapped and not released */
+	struct piece *next;
+};
+
+struct sb_log_file {
+	int fd;
+	struct sb_buf dir, path, modules;
+	struct sb_log_header *head;
+	uint64_t allocated;
+	uint64_t seen; /* claimed, when storage was last looked after */
+	size_t ahead;
+	struct piece *pieces;
+};
+
+/* --- where -------------------------------------------------------------------------------------
+ */
+
+struct candidates {
+	const char *dirs[4];
+	unsigned long long room[4];
+};
+
+/* LD_PRELOAD is split at spaces and colons; $ starts a token. */
+static bool fits_preload(const char *path)
+{
+	return strpbrk(path, " :\t\n$") == NULL;
+}
+
+static unsigned long long room_in(const char *dir)
+{
+	struct statvfs vfs;
+
+	if (dir[0] != '/' || access(dir, W_OK | X_OK) < 0 || statvfs(dir, &vfs) < 0 ||
+	    vfs.f_flag & ST_RDONLY)
+		return 0;
+	return (unsigned long long)vfs.f_bavail * vfs.f_frsize;
+}
+
+/* Best first: those with plenty of room in their order, then the others by room. */
+static void find_candidates(struct candidates *c)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR"), *tmp = getenv("TMPDIR");
+	const char *const all[] = {"/dev/shm", runtime, tmp ? tmp : "/tmp", "/var/tmp"};
+	size_t n = 0;
+
+	memset(c, 0, sizeof *c);
+	for (size_t i = 0; i < 4; i++) {
+		unsigned long long room = all[i] && *all[i] ? room_in(all[i]) : 0;
+		size_t at = n;
+
+		if (room < ROOM_LEAST)
+			continue;
+		for (; at > 0 && c->room[at - 1] < ROOM_WANTED && c->room[at - 1] < room; at--) {
+			c->dirs[at] = c->dirs[at - 1];
+			c->room[at] = c->room[at - 1];
+		}
+		c->dirs[at] = all[i];
+		c->room[at] = room;
+		n++;
+	}
+}
+
+/* --- what a killed run left ---------------------------------------------------------------------
+ */
+
+/* Removes `name` in `parent` if it is ours and nobody holds its lock. */
+static void remove_stale(int parent, const char *name)
+{
+	struct stat st;
+	auto_fd int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != geteuid() || st.st_mode & 077)
+		return;
+	auto_fd int log = openat(dir, "log", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (log < 0 ? st.st_mtime + YOUNG_SECONDS > time(NULL) : flock(log, LOCK_EX | LOCK_NB) < 0)
+		return;
+	/* What cannot be removed stays for the next one. */
+	(void)unlinkat(dir, "log", 0);
+	(void)unlinkat(dir, "new", 0);
+	(void)unlinkat(dir, "modules", 0);
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+		sb_log(SB_LOG_INFO, "removed the log of a killed run: %s", name);
+}
+
+static void remove_all_stale(const char *where)
+{
+	auto_dir DIR *dir = opendir(where);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (strncmp(entry->d_name, DIR_PREFIX, strlen(DIR_PREFIX)) == 0)
+			remove_stale(dirfd(dir), entry->d_name);
+}
+
+/* --- the file
+ * ------------------------------------------------------------------------------------- */
+
+/* Storage, not just size: a hole in a full tmpfs is a SIGBUS for whoever writes to it. */
+static int allocate(int fd, off_t from, off_t len)
+{
+	static const char zeroes[SB_CHUNK];
+
+	if (fallocate(fd, 0, from, len) == 0)
+		return 0;
+	if (errno == EINTR)
+		return allocate(fd, from, len);
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	for (off_t at = from; at < from + len; at += (off_t)sizeof zeroes) {
+		ssize_t n = pwrite(fd, zeroes, sizeof zeroes, at);
+
+		if (n != (ssize_t)sizeof zeroes)
+			return n < 0 ? -errno : -ENOSPC;
+	}
+	return 0;
+}
+
+static int link_modules(struct sb_log_file *log, const char *modules, struct sb_err *err)
+{
+	if (fits_preload(modules))
+		return sb_buf_set(&log->modules, modules) < 0 ? -ENOMEM : 0;
+	if (sb_buf_printf(&log->modules, "%s/modules", log->dir.s) < 0)
+		return -ENOMEM;
+	return symlink(modules, log->modules.s) < 0
+		       ? sb_fail(err, errno, "make the link '%s'", log->modules.s)
+		       : 0;
+}
+
+/* The lock is taken before the file has its name, so that nobody can find it unlocked. */
+static int open_file(struct sb_log_file *log, struct sb_err *err)
+{
+	auto_buf fresh = SB_BUF_INIT;
+
+	if (sb_buf_printf(&fresh, "%s/new", log->dir.s) < 0 ||
+	    sb_buf_printf(&log->path, "%s/log", log->dir.s) < 0)
+		return sb_fail(err, ENOMEM, "make the log");
+	log->fd = open(fresh.s, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (log->fd < 0)
+		return sb_fail(err, errno, "make '%s'", fresh.s);
+	/* The lock only tells later runs that we live. */
+	(void)flock(log->fd, LOCK_EX | LOCK_NB);
+	int rc = allocate(log->fd, 0, SB_LOG_HEADER);
+	if (rc < 0)
+		return sb_fail(err, -rc, "give storage to '%s'", fresh.s);
+	log->head = mmap(NULL, SB_LOG_HEADER, PROT_READ | PROT_WRITE, MAP_SHARED, log->fd, 0);
+	if (log->head == MAP_FAILED) {
+		log->head = NULL;
+		return sb_fail(err, errno, "map '%s'", fresh.s);
+	}
+	log->head->magic = SB_LOG_MAGIC;
+	log->head->version = SB_LOG_VERSION;
+	log->head->chunk_size = SB_CHUNK;
+	if (rename(fresh.s, log->path.s) < 0)
+		return sb_fail(err, errno, "make '%s'", log->path.s);
+	if (!sb_log_ahead(log))
+		return sb_fail(err, ENOSPC, "give storage to '%s'", log->path.s);
+	return 0;
+}
+
+static int make_in(struct sb_log_file *log, const char *where, const char *modules,
+		   struct sb_err *err)
+{
+	remove_all_stale(where);
+	if (sb_buf_printf(&log->dir, "%s/" DIR_PREFIX "XXXXXX", where) < 0)
+		return sb_fail(err, ENOMEM, "make the log");
+	if (!mkdtemp(log->dir.s)) {
+		int rc = sb_fail(err, errno, "make '%s'", log->dir.s);
+
+		sb_buf_free(&log->dir);
+		return rc;
+	}
+	int rc = link_modules(log, modules, err);
+	if (rc == -ENOMEM)
+		return sb_fail(err, ENOMEM, "make the log");
+	return rc < 0 ? rc : open_file(log, err);
+}
+
+/* The log may grow past what the shell allows its files; the command keeps the limit it had. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_FSIZE, &limit); /* then the log stays smaller */
+	}
+}
+
+int sb_log_make(const char *modules, struct sb_log_file **ret, struct sb_err *err)
+{
+	struct candidates c;
+	int rc = sb_fail(err, ENOSPC,
+			 "no room for the log: /dev/shm, XDG_RUNTIME_DIR, TMPDIR and /var/tmp have "
+			 "less than %llu MiB to write to (free some, or set TMPDIR)",
+			 ROOM_LEAST >> 20);
+
+	raise_limit();
+	find_candidates(&c);
+	for (size_t i = 0; i < 4 && c.dirs[i]; i++) {
+		struct sb_log_file *log;
+
+		/* A link to the modules in a directory with a space would not help. */
+		if (!fits_preload(modules) && !fits_preload(c.dirs[i]))
+			continue;
+		log = calloc(1, sizeof *log);
+		if (!log)
+			return sb_fail(err, ENOMEM, "make the log");
+		log->fd = -1;
+		rc = make_in(log, c.dirs[i], modules, err);
+		if (rc == 0) {
+			sb_log(SB_LOG_DEBUG, "the log is %s", log->path.s);
+			*ret = log;
+			return 0;
+		}
+		sb_log_free(log);
+	}
+	return rc;
+}
+
+void sb_log_free(struct sb_log_file *log)
+{
+	if (!log)
+		return;
+	if (log->dir.s) {
+		auto_buf modules = SB_BUF_INIT;
+
+		/* What cannot be removed, the next run will find by its lock. */
+		if (log->path.s)
+			(void)unlink(log->path.s);
+		if (sb_buf_printf(&modules, "%s/modules", log->dir.s) == 0)
+			(void)unlink(modules.s);
+		(void)rmdir(log->dir.s);
+	}
+	while (log->pieces) {
+		struct piece *next = log->pieces->next;
+
+		(void)munmap(log->pieces->memory, PIECE_SIZE);
+		free(log->pieces);
+		log->pieces = next;
+	}
+	if (log->head)
+		(void)munmap(log->head, SB_LOG_HEADER);
+	if (log->fd >= 0)
+		close(log->fd);
+	sb_buf_free(&log->dir);
+	sb_buf_free(&log->path);
+	sb_buf_free(&log->modules);
+	free(log);
+}
+
+struct sb_log_header *sb_log_head(struct sb_log_file *log)
+{
+	return log->head;
+}
+
+const char *sb_log_path(const struct sb_log_file *log)
+{
+	return log->path.s;
+}
+
+const char *sb_log_dir(const struct sb_log_file *log)
+{
+	return log->dir.s;
+}
+
+const char *sb_log_modules(const struct sb_log_file *log)
+{
+	return log->modules.s;
+}
+
+/* --- chunks
+ * ----------------------------------------------------------------------------------------- */
+
+uint64_t sb_log_claimed(struct sb_log_file *log)
+{
+	uint64_t next = __atomic_load_n(&log->head->next, __ATOMIC_ACQUIRE);
+
+	return next < log->allocated ? next : log->allocated;
+}
+
+bool sb_log_ahead(struct sb_log_file *log)
+{
+	uint64_t claimed = sb_log_claimed(log);
+	size_t rate = (size_t)(claimed - log->seen) * SB_CHUNK;
+
+	/* Eight times what was claimed since the last look; slowly less when it gets quiet. */
+	log->seen = claimed;
+	log->ahead -= log->ahead / 16;
+	if (log->ahead < rate * 8)
+		log->ahead = rate * 8;
+	if (log->ahead < AHEAD_LEAST)
+		log->ahead = AHEAD_LEAST;
+	if (log->ahead > AHEAD_MOST)
+		log->ahead = AHEAD_MOST;
+	uint64_t wanted = claimed + log->ahead / SB_CHUNK;
+	/* In steps: not a system call per chunk. */
+	if (log->allocated >= wanted - (log->ahead / SB_CHUNK) / 4)
+		return true;
+	for (; wanted > log->allocated; wanted = log->allocated + (wanted - log->allocated) / 2) {
+		if (allocate(log->fd, (off_t)(SB_LOG_HEADER + log->allocated * SB_CHUNK),
+			     (off_t)((wanted - log->allocated) * SB_CHUNK)) < 0)
+			continue; /* half of it, then */
+		log->allocated = wanted;
+		__atomic_store_n(&log->head->allocated, wanted, __ATOMIC_RELEASE);
+		return true;
+	}
+	return claimed < log->allocated;
+}
+
+static struct piece *find_piece(struct sb_log_file *log, uint64_t number)
+{
+	struct piece *p = log->pieces;
+
+	while (p && p->number != number)
+		p = p->next;
+	return p;
+}
+
+struct sb_chunk *sb_log_chunk(struct sb_log_file *log, uint64_t number)
+{
+	uint64_t at = number / PIECE;
+	struct piece *p = find_piece(log, at);
+
+	if (number >= log->allocated)
+		return NULL;
+	if (!p) {
+		/* Past the end of what has storage lies nothing that is ever touched. */
+		char *memory = mmap(NULL, PIECE_SIZE, PROT_READ, MAP_SHARED, log->fd,
+				    (off_t)(SB_LOG_HEADER + at * PIECE_SIZE));
+
+		if (memory == MAP_FAILED)
+			return NULL;
+		p = calloc(1, sizeof *p);
+		if (!p) {
+			(void)munmap(memory, PIECE_SIZE);
+			return NULL;
+		}
+		*p = (struct piece){.number = at, .memory = memory, .next = log->pieces};
+		log->pieces = p;
+	}
+	p->used++;
+	return (struct sb_chunk *)(p->memory + number % PIECE * SB_CHUNK);
+}
+
+void sb_log_release(struct sb_log_file *log, uint64_t number)
+{
+	uint64_t at = number / PIECE;
+	struct piece **link = &log->pieces;
+
+	/* A file system without holes keeps the storage: more room is used, nothing is lost. */
+	(void)fallocate(log->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)(SB_LOG_HEADER + number * SB_CHUNK), SB_CHUNK);
+	while (*link && (*link)->number != at)
+		link = &(*link)->next;
+	if (!*link || --(*link)->used)
+		return;
+	struct piece *gone = *link;
+	*link = gone->next;
+	(void)munmap(gone->memory, PIECE_SIZE);
+	free(gone);
+}

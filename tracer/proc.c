@@ -1,0 +1,75 @@
+#include "tracer/proc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+int sb_proc_look(pid_t pid, struct sb_proc *ret)
+{
+	char name[32], text[1024];
+	struct sb_proc proc;
+
+	(void)snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return -ESRCH;
+	text[n] = '\0';
+	/* The name in parentheses may hold anything, parentheses too. */
+	const char *rest = strrchr(text, ')');
+	int ppid;
+	if (!rest || sscanf(rest,
+			    ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+			    "%*d %*d %" SCNu64,
+			    &proc.state, &ppid, &proc.started) != 3)
+		return -ESRCH;
+	proc.ppid = ppid;
+	*ret = proc;
+	return 0;
+}
+
+bool sb_proc_runs(pid_t pid, uint64_t started)
+{
+	struct sb_proc proc;
+
+	return sb_proc_look(pid, &proc) == 0 && proc.state != 'Z' && proc.state != 'X' &&
+	       (!started || proc.started == started);
+}
+
+static bool among(const pid_t *pids, size_t count, pid_t pid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap)
+{
+	auto_dir DIR *dir = opendir("/proc");
+	bool more = true;
+
+	/* A child's number may be lower than its parent's: look again until nothing is new. */
+	while (dir && more) {
+		struct dirent *entry;
+
+		more = false;
+		rewinddir(dir);
+		while (*count < cap && (entry = readdir(dir))) {
+			struct sb_proc proc;
+			pid_t pid =
+				isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+
+			if (pid > 1 && !among(pids, *count, pid) && sb_proc_look(pid, &proc) == 0 &&
+			    among(pids, *count, proc.ppid)) {
+				pids[(*count)++] = pid;
+				more = true;
+			}
+		}
+	}
+}

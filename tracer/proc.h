@@ -1,0 +1,26 @@
+/*
+ * Other processes, as /proc tells of them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sb_proc {
+	char state; /* 'Z' and 'X' have ended */
+	pid_t ppid;
+	uint64_t started; /* clock ticks since boot: with the pid, it names the process for good */
+};
+
+/* 0, or -ESRCH where there is none. */
+int sb_proc_look(pid_t pid, struct sb_proc *ret);
+/* Still running: there, no zombie, and started at `started` (0: whenever). */
+bool sb_proc_runs(pid_t pid, uint64_t started);
+
+/*
+ * Adds to `pids` (`*count` of `cap`) every process whose parent is in it, until no more are found.
+ * Processes that were left to init by a parent that has ended are not found this way.
+ */
+void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap);

@@ -1,0 +1,195 @@
+#include "tracer/realpath.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/map.h"
+#include "common/path.h"
+
+/* As the kernel has it (MAXSYMLINKS). */
+#define HOPS_MOST 40
+/* Deeper than any path of PATH_MAX bytes can be. */
+#define DEPTH_MOST (PATH_MAX / 2 + HOPS_MOST)
+
+struct sb_real {
+	struct sb_map
+		known; /* root \0 pid \0 path without symlinks in its directory... -> answer */
+	struct sb_map answers; /* interned */
+	struct sb_buf full;    /* scratch */
+};
+
+/* One look-up on its way through links. */
+struct look {
+	struct sb_real *real;
+	const char *root;
+	pid_t pid;
+	int hops, depth;
+};
+
+/* Remembered for "cannot be told": no real path is empty. */
+static const char untold[] = "";
+
+int sb_real_new(struct sb_real **ret, struct sb_err *err)
+{
+	struct sb_real *real = calloc(1, sizeof *real);
+
+	if (!real)
+		return sb_fail(err, ENOMEM, "start resolving paths");
+	*ret = real;
+	return 0;
+}
+
+void sb_real_forget(struct sb_real *real)
+{
+	sb_map_free(&real->known);
+	sb_map_free(&real->answers);
+}
+
+void sb_real_free(struct sb_real *real)
+{
+	if (!real)
+		return;
+	sb_real_forget(real);
+	sb_buf_free(&real->full);
+	free(real);
+}
+
+static const char *follow(struct look *look, const char *path, bool nofollow);
+
+static const char *keep(struct look *look, const char *dir, const char *name, size_t len)
+{
+	struct sb_buf *full = &look->real->full;
+
+	sb_buf_cut(full, 0);
+	if (sb_buf_puts(full, strcmp(dir, "/") == 0 ? "" : dir) < 0 || sb_buf_putc(full, '/') < 0 ||
+	    sb_buf_add(full, name, len) < 0)
+		return untold;
+	const char *kept = sb_map_intern(&look->real->answers, full->s);
+	return kept ? kept : untold;
+}
+
+/* /proc/self is another one for every process that reads it. */
+static bool self_link(struct look *look, const char *path, char *target, size_t size)
+{
+	bool thread = strcmp(path, "/proc/thread-self") == 0;
+
+	if (!thread && strcmp(path, "/proc/self") != 0)
+		return false;
+	if (thread)
+		(void)snprintf(target, size, "%d/task/%d", (int)look->pid, (int)look->pid);
+	else
+		(void)snprintf(target, size, "%d", (int)look->pid);
+	return true;
+}
+
+/*
+ * `path` is a directory's real path and a name below it: what is it, once links are followed? Kept
+ * out of its caller, whose frames pile up as deep as a path is.
+ */
+__attribute__((noinline)) static const char *last_step(struct look *look, const char *dir,
+						       const char *path, bool nofollow)
+{
+	char target[PATH_MAX];
+	auto_buf next = SB_BUF_INIT;
+
+	if (!self_link(look, path, target, sizeof target)) {
+		struct sb_buf *full = &look->real->full;
+
+		if (sb_in_root(full, look->root, path) < 0)
+			return untold;
+		ssize_t n = readlink(full->s, target, sizeof target - 1);
+		if (n < 0)
+			return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ||
+					       errno == ENAMETOOLONG
+				       ? path
+				       : untold;
+		target[n] = '\0';
+	}
+	if (nofollow)
+		return path;
+	if (++look->hops > HOPS_MOST)
+		return untold;
+	/* pipe:[7], socket:[7], anon_inode:...: what is behind a descriptor has no path. */
+	if (target[0] != '/' && strchr(target, ':') && strncmp(path, "/proc/", 6) == 0)
+		return untold;
+	if (target[0] != '/' && (sb_buf_puts(&next, dir) < 0 || sb_buf_putc(&next, '/') < 0))
+		return untold;
+	if (sb_buf_puts(&next, target) < 0)
+		return untold;
+	return follow(look, next.s, false);
+}
+
+static const char *remembered(struct look *look, const char *path, bool nofollow,
+			      struct sb_map_entry **ret_entry)
+{
+	struct sb_map *known = &look->real->known;
+	auto_buf key = SB_BUF_INIT;
+
+	/* The process matters only below /proc and /dev, by way of self. */
+	int own = strncmp(path, "/proc", 5) == 0 || strncmp(path, "/dev", 4) == 0 ? look->pid : 0;
+	if (sb_buf_printf(&key, "%d%c%s", own, nofollow ? 'n' : 'f', look->root) < 0 ||
+	    sb_buf_putc(&key, '\0') < 0 || sb_buf_puts(&key, path) < 0)
+		return untold;
+	*ret_entry = sb_map_add(known, key.s, key.len, NULL);
+	return *ret_entry ? (*ret_entry)->value : untold;
+}
+
+/* `path` is absolute; its slashes and dots are as they come. */
+static const char *follow(struct look *look, const char *path, bool nofollow)
+{
+	size_t len = strlen(path);
+
+	if (++look->depth > DEPTH_MOST)
+		return untold;
+	while (len > 1 && path[len - 1] == '/') {
+		len--;
+		nofollow = false; /* what a trailing slash names is followed */
+	}
+	size_t slash = len;
+	while (slash > 0 && path[slash - 1] != '/')
+		slash--;
+	if (len <= 1)
+		return "/";
+	auto_free char *above = strndup(path, slash > 1 ? slash - 1 : 1);
+	auto_free char *whole = strndup(path, len);
+	if (!above || !whole)
+		return untold;
+	struct sb_map_entry *entry = NULL;
+	const char *answer = remembered(look, whole, nofollow, &entry);
+	if (answer || !entry)
+		return answer ? answer : untold;
+	/* Additions move entries: find it again when the answer is there. */
+	const char *key = entry->key;
+	size_t key_len = entry->len;
+	const char *name = whole + slash;
+	const char *dir = follow(look, above, false);
+	if (dir == untold)
+		answer = untold;
+	else if (strcmp(name, ".") == 0)
+		answer = dir;
+	else if (strcmp(name, "..") == 0) {
+		const char *up = strrchr(dir, '/');
+
+		answer = up == dir ? "/" : keep(look, "/", dir + 1, (size_t)(up - dir - 1));
+	} else {
+		answer = keep(look, dir, name, strlen(name));
+		if (answer != untold)
+			answer = last_step(look, dir, answer, nofollow);
+	}
+	entry = sb_map_find(&look->real->known, key, key_len);
+	if (entry)
+		entry->value = (void *)(uintptr_t)answer;
+	return answer;
+}
+
+const char *sb_real_path(struct sb_real *real, const char *root, const char *path, bool nofollow,
+			 pid_t pid)
+{
+	struct look look = {.real = real, .root = root, .pid = pid};
+	const char *answer = follow(&look, path, nofollow);
+
+	return answer == untold ? NULL : answer;
+}

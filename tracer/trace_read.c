@@ -1,0 +1,604 @@
+#include "tracer/trace.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/map.h"
+
+/* An allocation that lasts as long as the trace. */
+struct block {
+	struct block *next;
+	max_align_t bytes[];
+};
+
+struct sb_trace_store {
+	struct sb_map strings;	  /* interned */
+	struct sb_map ids;	  /* process id -> index + 1 */
+	struct sb_map merged;	  /* struct event_key -> index + 1 */
+	struct sb_map file_index; /* real path -> index + 1 */
+	struct block *blocks;
+	bool *described; /* by process index: its line was there */
+	size_t process_cap, event_cap, file_cap;
+};
+
+/* Events that agree in all of this are one. Paths are interned: equal strings, equal pointers. */
+struct event_key {
+	const char *path, *real, *by, *backend;
+	uint32_t process;
+	int32_t outcome;
+	uint16_t kind, op;
+	uint32_t pad;
+};
+
+struct reader {
+	struct sb_trace *trace;
+	struct sb_trace_store *store;
+	const cJSON *line;
+	struct sb_err *err;
+};
+
+static void *keep(struct reader *r, size_t size)
+{
+	struct block *b = calloc(1, sizeof *b + size);
+
+	if (!b)
+		return NULL;
+	b->next = r->store->blocks;
+	r->store->blocks = b;
+	return b->bytes;
+}
+
+static int no_memory(struct reader *r)
+{
+	return sb_fail(r->err, ENOMEM, "read the trace");
+}
+
+static int wrong(struct reader *r, const char *key, const char *want)
+{
+	return sb_fail(r->err, SB_ESAID, "\"%s\" is not %s", key, want);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Sets *ret to the interned bytes of {"hex": "..."}. 0, or -EINVAL, -ENOMEM. */
+static int from_hex(struct reader *r, const char *hex, const char **ret)
+{
+	size_t len = strlen(hex);
+	auto_free char *bytes = malloc(len / 2 + 1);
+
+	if (!bytes)
+		return -ENOMEM;
+	if (len % 2)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i += 2) {
+		int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
+
+		if (high < 0 || low < 0 || (high == 0 && low == 0))
+			return -EINVAL;
+		bytes[i / 2] = (char)(high << 4 | low);
+	}
+	bytes[len / 2] = '\0';
+	*ret = sb_map_intern(&r->store->strings, bytes);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int bytes_of(struct reader *r, const cJSON *item, const char **ret)
+{
+	if (cJSON_IsObject(item)) {
+		const cJSON *hex = cJSON_GetObjectItemCaseSensitive(item, "hex");
+
+		return cJSON_IsString(hex) ? from_hex(r, hex->valuestring, ret) : -EINVAL;
+	}
+	if (!cJSON_IsString(item))
+		return -EINVAL;
+	*ret = sb_map_intern(&r->store->strings, item->valuestring);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static const cJSON *get(struct reader *r, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(r->line, key);
+
+	return cJSON_IsNull(item) ? NULL : item;
+}
+
+/* A byte string; where it is missing or null, *ret becomes NULL and `needed` decides. */
+static int get_bytes(struct reader *r, const char *key, bool needed, const char **ret)
+{
+	const cJSON *item = get(r, key);
+	int rc;
+
+	*ret = NULL;
+	if (!item)
+		return needed ? sb_fail(r->err, SB_ESAID, "no \"%s\"", key) : 0;
+	rc = bytes_of(r, item, ret);
+	return rc == -ENOMEM ? no_memory(r) : rc < 0 ? wrong(r, key, "a byte string") : 0;
+}
+
+/* A path that is absolute. */
+static int get_path(struct reader *r, const char *key, bool needed, const char **ret)
+{
+	int rc = get_bytes(r, key, needed, ret);
+
+	return rc == 0 && *ret && **ret != '/' ? wrong(r, key, "an absolute path") : rc;
+}
+
+static int get_list(struct reader *r, const char *key, const char *const **ret)
+{
+	const cJSON *list = get(r, key), *item;
+	size_t n = 0;
+
+	*ret = NULL;
+	if (!list)
+		return 0;
+	if (!cJSON_IsArray(list))
+		return wrong(r, key, "a list");
+	const char **copy = keep(r, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *copy);
+	if (!copy)
+		return no_memory(r);
+	cJSON_ArrayForEach(item, list)
+	{
+		int rc = bytes_of(r, item, &copy[n++]);
+
+		if (rc < 0)
+			return rc == -ENOMEM ? no_memory(r)
+					     : wrong(r, key, "a list of byte strings");
+	}
+	*ret = copy;
+	return 0;
+}
+
+/* A whole number within [least, most]; `missing` where there is none. */
+static int get_number(struct reader *r, const char *key, double least, double most, int64_t missing,
+		      int64_t *ret)
+{
+	const cJSON *item = get(r, key);
+
+	*ret = missing;
+	if (!item)
+		return 0;
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= least && item->valuedouble <= most) ||
+	    floor(item->valuedouble) != item->valuedouble)
+		return wrong(r, key, "a whole number in its range");
+	*ret = (int64_t)item->valuedouble;
+	return 0;
+}
+
+/* A decimal string: numbers that a double might not hold. */
+static int get_u64(struct reader *r, const char *key, uint64_t *ret)
+{
+	const cJSON *item = get(r, key);
+	char *end;
+
+	if (!cJSON_IsString(item) || item->valuestring[0] < '0' || item->valuestring[0] > '9')
+		return wrong(r, key, "a string of digits");
+	errno = 0;
+	*ret = strtoull(item->valuestring, &end, 10);
+	return errno || *end ? wrong(r, key, "a string of digits") : 0;
+}
+
+/* "SECONDS.NNNNNNNNN" */
+static int get_time(struct reader *r, const char *key, int64_t *ret_s, uint32_t *ret_ns)
+{
+	const cJSON *item = get(r, key);
+	int end = 0;
+
+	if (!cJSON_IsString(item) ||
+	    sscanf(item->valuestring, "%" SCNd64 ".%9" SCNu32 "%n", ret_s, ret_ns, &end) != 2 ||
+	    item->valuestring[end] || *ret_ns > 999999999)
+		return wrong(r, key, "a time");
+	return 0;
+}
+
+#define COUNT_MOST 9007199254740992.0 /* 2^53: what a double holds exactly */
+
+/* Room for one more of `count` elements; a multiple of the old size. NULL when out of memory. */
+static int grow(void *array, size_t *cap, size_t count, size_t size)
+{
+	void **a = array;
+
+	if (count < *cap)
+		return 0;
+	size_t wanted = *cap ? *cap * 2 : 64;
+	void *grown = reallocarray(*a, wanted, size);
+	if (!grown)
+		return -ENOMEM;
+	*a = grown;
+	*cap = wanted;
+	return 0;
+}
+
+/* The index of the process with this id in the file; made where it was not heard of before. */
+static int process_index(struct reader *r, int64_t id, uint32_t *ret)
+{
+	struct sb_trace *t = r->trace;
+	uint32_t key = (uint32_t)id;
+	int fresh;
+	struct sb_map_entry *e = sb_map_add(&r->store->ids, (const char *)&key, sizeof key, &fresh);
+
+	if (!e)
+		return no_memory(r);
+	if (fresh) {
+		size_t cap = r->store->process_cap;
+
+		if (grow(&r->store->described, &cap, t->process_count,
+			 sizeof *r->store->described) < 0 ||
+		    grow(&t->processes, &r->store->process_cap, t->process_count,
+			 sizeof *t->processes) < 0)
+			return no_memory(r);
+		r->store->described[t->process_count] = false;
+		t->processes[t->process_count] =
+			(struct sb_trace_process){.id = (uint32_t)t->process_count, .parent = -1};
+		e->value = (void *)(uintptr_t)++t->process_count;
+	}
+	*ret = (uint32_t)((uintptr_t)e->value - 1);
+	return 0;
+}
+
+static int read_header(struct reader *r)
+{
+	struct sb_trace_header *h = &r->trace->header;
+	const cJSON *version = get(r, "sidebundle-trace");
+
+	if (!cJSON_IsNumber(version))
+		return sb_fail(r->err, SB_ESAID, "not a sidebundle trace");
+	if (version->valuedouble != 1)
+		return sb_fail(r->err, SB_ESAID,
+			       "a trace of format %g, which this sidebundle does not know",
+			       version->valuedouble);
+	int rc = get_bytes(r, "version", false, &h->version);
+	if (rc == 0)
+		rc = get_bytes(r, "backend", false, &h->backend);
+	if (rc == 0)
+		rc = get_bytes(r, "arch", false, &h->arch);
+	if (rc == 0)
+		rc = get_path(r, "cwd", true, &h->cwd);
+	if (rc == 0)
+		rc = get_number(r, "started", -COUNT_MOST, COUNT_MOST, 0, &h->started);
+	if (rc == 0)
+		rc = get_list(r, "argv", &h->argv);
+	if (rc == 0)
+		rc = get_list(r, "env", &h->env);
+	if (rc == 0 && (!h->argv || !h->argv[0]))
+		rc = sb_fail(r->err, SB_ESAID, "no command in \"argv\"");
+	return rc;
+}
+
+static int read_process(struct reader *r)
+{
+	struct sb_trace_process p = {.parent = -1};
+	int64_t id, parent, pid, ppid;
+	uint32_t index, above;
+
+	int rc = get_number(r, "process", 0, UINT32_MAX, -1, &id);
+	if (rc == 0 && id < 0)
+		rc = wrong(r, "process", "a number");
+	if (rc == 0)
+		rc = get_number(r, "parent", 0, UINT32_MAX, -1, &parent);
+	if (rc == 0)
+		rc = get_number(r, "pid", 0, INT32_MAX, 0, &pid);
+	if (rc == 0)
+		rc = get_number(r, "ppid", 0, INT32_MAX, 0, &ppid);
+	if (rc == 0)
+		rc = get_bytes(r, "exe", false, &p.exe);
+	if (rc == 0)
+		rc = get_bytes(r, "cwd", false, &p.cwd);
+	if (rc == 0)
+		rc = get_list(r, "argv", &p.argv);
+	if (rc == 0)
+		rc = process_index(r, id, &index);
+	if (rc == 0 && r->store->described[index])
+		rc = sb_fail(r->err, SB_ESAID, "process %" PRId64 " stands twice", id);
+	if (rc == 0 && parent >= 0) {
+		rc = process_index(r, parent, &above);
+		p.parent = rc == 0 ? (int64_t)above : -1;
+	}
+	if (rc < 0)
+		return rc;
+	p.id = index;
+	p.pid = (pid_t)pid;
+	p.ppid = (pid_t)ppid;
+	p.forked = cJSON_IsTrue(get(r, "forked"));
+	r->trace->processes[index] = p;
+	r->store->described[index] = true;
+	return 0;
+}
+
+/* Adds it, or adds it up with the one that tells of the same thing. */
+static int add_event(struct reader *r, const struct sb_event *ev)
+{
+	struct sb_trace *t = r->trace;
+	struct event_key key = {ev->path,	    ev->real,	      ev->by,
+				ev->backend,	    ev->process,      ev->outcome,
+				(uint16_t)ev->kind, (uint16_t)ev->op, 0};
+	int fresh;
+	struct sb_map_entry *e =
+		sb_map_add(&r->store->merged, (const char *)&key, sizeof key, &fresh);
+
+	if (!e)
+		return no_memory(r);
+	if (!fresh) {
+		struct sb_event *old = &t->events[(uintptr_t)e->value - 1];
+
+		old->count += ev->count;
+		if (old->existed == SB_TRI_UNKNOWN)
+			old->existed = ev->existed;
+		return 0;
+	}
+	if (grow(&t->events, &r->store->event_cap, t->event_count, sizeof *t->events) < 0)
+		return no_memory(r);
+	t->events[t->event_count] = *ev;
+	e->value = (void *)(uintptr_t)++t->event_count;
+	return 0;
+}
+
+static int read_event(struct reader *r)
+{
+	const cJSON *kind = get(r, "event"), *op = get(r, "op"), *existed = get(r, "existed");
+	struct sb_event ev = {.existed = SB_TRI_UNKNOWN, .op = SB_OP_NONE};
+	int64_t process, outcome, count;
+	int code;
+
+	code = cJSON_IsString(kind) ? sb_kind_parse(kind->valuestring) : -EINVAL;
+	if (code < 0)
+		return wrong(r, "event", "a kind of event");
+	ev.kind = (enum sb_kind)code;
+	if (op) {
+		code = cJSON_IsString(op) ? sb_op_parse(op->valuestring) : -EINVAL;
+		if (code < 0)
+			return wrong(r, "op", "what a write does");
+		ev.op = (enum sb_op)code;
+	}
+	if (existed && !cJSON_IsBool(existed))
+		return wrong(r, "existed", "true, false or null");
+	if (existed)
+		ev.existed = cJSON_IsTrue(existed) ? SB_YES : SB_NO;
+	int rc = get_number(r, "process", 0, UINT32_MAX, -1, &process);
+	if (rc == 0 && process < 0)
+		rc = wrong(r, "process", "a number");
+	if (rc == 0)
+		rc = get_number(r, "outcome", 0, 4095, SB_OUTCOME_UNKNOWN, &outcome);
+	if (rc == 0)
+		rc = get_number(r, "count", 0, COUNT_MOST, 1, &count);
+	if (rc == 0)
+		rc = get_path(r, "path", true, &ev.path);
+	if (rc == 0)
+		rc = get_path(r, "real", false, &ev.real);
+	if (rc == 0)
+		rc = get_bytes(r, "by", false, &ev.by);
+	if (rc == 0)
+		rc = get_bytes(r, "backend", false, &ev.backend);
+	if (rc == 0)
+		rc = process_index(r, process, &ev.process);
+	if (rc < 0)
+		return rc;
+	ev.outcome = (int)outcome;
+	ev.count = (uint64_t)count;
+	return add_event(r, &ev);
+}
+
+static int read_file(struct reader *r)
+{
+	struct sb_trace *t = r->trace;
+	struct sb_trace_file f;
+	int64_t mode;
+	int fresh;
+
+	int rc = get_path(r, "file", true, &f.path);
+	if (rc == 0)
+		rc = get_u64(r, "dev", &f.dev);
+	if (rc == 0)
+		rc = get_u64(r, "ino", &f.ino);
+	if (rc == 0)
+		rc = get_u64(r, "size", &f.size);
+	if (rc == 0)
+		rc = get_time(r, "mtime", &f.mtime, &f.mtime_ns);
+	if (rc == 0)
+		rc = get_number(r, "mode", 0, UINT32_MAX, 0, &mode);
+	if (rc < 0)
+		return rc;
+	f.mode = (uint32_t)mode;
+	struct sb_map_entry *e = sb_map_adds(&r->store->file_index, f.path, &fresh);
+	if (!e || grow(&t->files, &r->store->file_cap, t->file_count, sizeof *t->files) < 0)
+		return no_memory(r);
+	/* The last one counts: it is the younger look. */
+	if (!fresh) {
+		t->files[(uintptr_t)e->value - 1] = f;
+		return 0;
+	}
+	t->files[t->file_count] = f;
+	e->value = (void *)(uintptr_t)++t->file_count;
+	return 0;
+}
+
+static int read_blind(struct reader *r, const cJSON *item, struct sb_trace_blind *ret)
+{
+	const cJSON *whole = r->line;
+	int64_t count;
+	int rc;
+
+	if (!cJSON_IsObject(item))
+		return wrong(r, "blind", "a list of objects");
+	r->line = item;
+	const cJSON *why = get(r, "why");
+	int code = cJSON_IsString(why) ? sb_blind_parse(why->valuestring) : -EINVAL;
+	rc = code < 0 ? wrong(r, "why", "a kind of blind spot") : 0;
+	if (rc == 0)
+		rc = get_bytes(r, "path", false, &ret->path);
+	if (rc == 0)
+		rc = get_number(r, "count", 0, COUNT_MOST, 1, &count);
+	r->line = whole;
+	if (rc < 0)
+		return rc;
+	ret->blind = (enum sb_blind)code;
+	ret->count = (uint64_t)count;
+	return 0;
+}
+
+static int read_end(struct reader *r)
+{
+	struct sb_trace_end *end = &r->trace->end;
+	const cJSON *list = get(r, "blind"), *item;
+	int64_t status, lost;
+	int rc = get_number(r, "status", 0, 0xffff, 0, &status);
+
+	if (rc == 0)
+		rc = get_number(r, "lost", 0, COUNT_MOST, 0, &lost);
+	if (rc == 0 && list && !cJSON_IsArray(list))
+		rc = wrong(r, "blind", "a list");
+	if (rc < 0)
+		return rc;
+	if (list) {
+		struct sb_trace_blind *blind =
+			keep(r, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *blind);
+
+		if (!blind)
+			return no_memory(r);
+		cJSON_ArrayForEach(item, list)
+		{
+			rc = read_blind(r, item, &blind[end->blind_count++]);
+			if (rc < 0)
+				return rc;
+		}
+		end->blind = blind;
+	}
+	end->status = (int)status;
+	end->lost = (uint64_t)lost;
+	end->closed = true;
+	return 0;
+}
+
+static int read_line(struct reader *r, size_t number)
+{
+	bool header = cJSON_HasObjectItem(r->line, "sidebundle-trace");
+
+	if (number == 1)
+		return header ? read_header(r)
+			      : sb_fail(r->err, SB_ESAID, "not a sidebundle trace");
+	if (header)
+		return sb_fail(r->err, SB_ESAID, "a second header");
+	if (r->trace->end.closed)
+		return sb_fail(r->err, SB_ESAID, "more after the closing line");
+	if (cJSON_HasObjectItem(r->line, "event"))
+		return read_event(r);
+	if (cJSON_HasObjectItem(r->line, "process"))
+		return read_process(r);
+	if (cJSON_HasObjectItem(r->line, "file"))
+		return read_file(r);
+	if (cJSON_HasObjectItem(r->line, "end"))
+		return read_end(r);
+	return 0; /* of a later writer */
+}
+
+/* An escaped NUL would cut a string short without a word. */
+static bool has_nul(const char *line, size_t len)
+{
+	if (strlen(line) != len)
+		return true;
+	for (const char *p = line; (p = strchr(p, '\\')); p += 2) {
+		if (strncmp(p + 1, "u0000", 5) == 0)
+			return true;
+		if (!p[1])
+			return false;
+	}
+	return false;
+}
+
+static int read_text(struct reader *r, FILE *in)
+{
+	auto_free char *line = NULL;
+	size_t cap = 0, number = 0;
+	ssize_t got;
+
+	while ((got = getline(&line, &cap, in)) > 0) {
+		size_t len = (size_t)got;
+		bool whole = line[len - 1] == '\n';
+
+		number++;
+		if (whole)
+			line[--len] = '\0';
+		cJSON *json = has_nul(line, len) ? NULL : cJSON_ParseWithOpts(line, NULL, true);
+		if (!cJSON_IsObject(json)) {
+			cJSON_Delete(json);
+			/* Cut short while it was written: no damage, but for the header. */
+			if (!whole && number > 1)
+				return 0;
+			return sb_fail(r->err, SB_ESAID, "line %zu: %s", number,
+				       number == 1 ? "not a sidebundle trace"
+						   : "not a JSON object");
+		}
+		r->line = json;
+		int rc = read_line(r, number);
+		r->line = NULL;
+		cJSON_Delete(json);
+		if (rc < 0)
+			return sb_wrap(r->err, "line %zu", number);
+	}
+	if (ferror(in))
+		return sb_fail(r->err, errno, "read");
+	return number ? 0 : sb_fail(r->err, SB_ESAID, "empty: not a sidebundle trace");
+}
+
+int sb_trace_load(const char *path, struct sb_trace **ret, struct sb_err *err)
+{
+	auto_file FILE *in = fopen(path, "re");
+
+	if (!in)
+		return sb_fail(err, errno, "open the trace '%s'", path);
+	struct sb_trace *t = calloc(1, sizeof *t);
+	if (t)
+		t->store = calloc(1, sizeof *t->store);
+	if (!t || !t->store) {
+		free(t);
+		return sb_fail(err, ENOMEM, "read the trace '%s'", path);
+	}
+	struct reader r = {.trace = t, .store = t->store, .err = err};
+	if (read_text(&r, in) < 0) {
+		sb_trace_free(t);
+		return sb_wrap(err, "%s", path);
+	}
+	*ret = t;
+	return 0;
+}
+
+void sb_trace_free(struct sb_trace *t)
+{
+	if (!t)
+		return;
+	while (t->store->blocks) {
+		struct block *next = t->store->blocks->next;
+
+		free(t->store->blocks);
+		t->store->blocks = next;
+	}
+	sb_map_free(&t->store->strings);
+	sb_map_free(&t->store->ids);
+	sb_map_free(&t->store->merged);
+	sb_map_free(&t->store->file_index);
+	free(t->store->described);
+	free(t->store);
+	free(t->processes);
+	free(t->events);
+	free(t->files);
+	free(t);
+}
+
+const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *t, const char *real)
+{
+	const struct sb_map_entry *e = sb_map_finds(&t->store->file_index, real);
+
+	return e ? &t->files[(uintptr_t)e->value - 1] : NULL;
+}

@@ -1,0 +1,228 @@
+#include "tracer/trace_write.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "tracer/trace.h"
+
+struct sb_trace_writer {
+	FILE *out;
+	uint64_t processes, events, files;
+};
+
+/* The length of the UTF-8 sequence at p, 0 where there is none (RFC 3629: no surrogates, no
+ * overlong forms, nothing above U+10FFFF). */
+static size_t utf8_len(const unsigned char *p)
+{
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	if ((p[1] & 0xc0) != 0x80)
+		return 0;
+	if (p[0] < 0xe0)
+		return 2;
+	if ((p[2] & 0xc0) != 0x80 || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
+		return 0;
+	if (p[0] < 0xf0)
+		return 3;
+	if ((p[3] & 0xc0) != 0x80 || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return 4;
+}
+
+static bool is_utf8(const char *s)
+{
+	size_t n;
+
+	for (const unsigned char *p = (const unsigned char *)s; *p; p += n)
+		if (!(n = utf8_len(p)))
+			return false;
+	return true;
+}
+
+void sb_json_string(FILE *out, const char *s)
+{
+	if (!is_utf8(s)) {
+		fputs("{\"hex\":\"", out);
+		for (const unsigned char *p = (const unsigned char *)s; *p; p++)
+			fprintf(out, "%02x", *p);
+		fputs("\"}", out);
+		return;
+	}
+	putc('"', out);
+	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			fprintf(out, "\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			fprintf(out, "\\u%04x", *p);
+		else
+			putc(*p, out);
+	}
+	putc('"', out);
+}
+
+static void put_nullable(FILE *out, const char *key, const char *s)
+{
+	fprintf(out, ",\"%s\":", key);
+	if (s)
+		sb_json_string(out, s);
+	else
+		fputs("null", out);
+}
+
+static void put_list(FILE *out, const char *key, const char *const *list)
+{
+	fprintf(out, ",\"%s\":", key);
+	if (!list) {
+		fputs("null", out);
+		return;
+	}
+	putc('[', out);
+	for (size_t i = 0; list[i]; i++) {
+		if (i)
+			putc(',', out);
+		sb_json_string(out, list[i]);
+	}
+	putc(']', out);
+}
+
+static int check(const struct sb_trace_writer *w, struct sb_err *err)
+{
+	return ferror(w->out) ? sb_fail(err, errno ? errno : EIO, "write the trace") : 0;
+}
+
+int sb_trace_create(const char *path, const struct sb_trace_header *header,
+		    struct sb_trace_writer **ret, struct sb_err *err)
+{
+	auto_free struct sb_trace_writer *w = calloc(1, sizeof *w);
+	auto_fd int fd = -1;
+
+	if (!w)
+		return sb_fail(err, ENOMEM, "make the trace '%s'", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		return sb_fail(err, errno, "make the trace '%s' (choose another with -o)", path);
+	/* A file that was there keeps its old mode otherwise; what is no file (/dev/null) keeps it.
+	 */
+	struct stat st;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fchmod(fd, 0600) < 0)
+		return sb_fail(err, errno, "make the trace '%s' private", path);
+	w->out = fdopen(fd, "w");
+	if (!w->out)
+		return sb_fail(err, errno, "make the trace '%s'", path);
+	fd = -1;
+	(void)setvbuf(w->out, NULL, _IOFBF, 1 << 16); /* only speed is lost where it fails */
+	fprintf(w->out, "{\"sidebundle-trace\":1,\"version\":");
+	sb_json_string(w->out, header->version);
+	put_nullable(w->out, "backend", header->backend);
+	put_nullable(w->out, "arch", header->arch);
+	fprintf(w->out, ",\"started\":%" PRId64, header->started);
+	put_nullable(w->out, "cwd", header->cwd);
+	put_list(w->out, "argv", header->argv);
+	put_list(w->out, "env", header->env);
+	fputs("}\n", w->out);
+	if (fflush(w->out) != 0) {
+		int rc = sb_fail(err, errno, "write the trace '%s'", path);
+
+		fclose(w->out);
+		return rc;
+	}
+	*ret = sb_steal_ptr(w);
+	return 0;
+}
+
+int sb_trace_put_process(struct sb_trace_writer *w, const struct sb_trace_process *p,
+			 struct sb_err *err)
+{
+	fprintf(w->out, "{\"process\":%" PRIu32 ",\"parent\":", p->id);
+	if (p->parent < 0)
+		fputs("null", w->out);
+	else
+		fprintf(w->out, "%" PRId64, p->parent);
+	fprintf(w->out, ",\"pid\":%d,\"ppid\":%d,\"forked\":%s", (int)p->pid, (int)p->ppid,
+		p->forked ? "true" : "false");
+	put_nullable(w->out, "exe", p->exe);
+	put_nullable(w->out, "cwd", p->cwd);
+	put_list(w->out, "argv", p->argv);
+	fputs("}\n", w->out);
+	w->processes++;
+	return check(w, err);
+}
+
+void sb_trace_print_event(FILE *out, const struct sb_event *ev)
+{
+	fprintf(out, "{\"event\":\"%s\",\"process\":%" PRIu32, sb_kind_name(ev->kind), ev->process);
+	put_nullable(out, "path", ev->path);
+	put_nullable(out, "real", ev->real);
+	if (ev->outcome == SB_OUTCOME_UNKNOWN)
+		fputs(",\"outcome\":null", out);
+	else
+		fprintf(out, ",\"outcome\":%d", ev->outcome);
+	if (ev->kind == SB_WRITE) {
+		fprintf(out, ",\"op\":\"%s\",\"existed\":%s", sb_op_name(ev->op),
+			ev->existed == SB_YES  ? "true"
+			: ev->existed == SB_NO ? "false"
+					       : "null");
+	}
+	if (ev->by)
+		put_nullable(out, "by", ev->by);
+	put_nullable(out, "backend", ev->backend);
+	fprintf(out, ",\"count\":%" PRIu64 "}\n", ev->count);
+}
+
+int sb_trace_put_event(struct sb_trace_writer *w, const struct sb_event *ev, struct sb_err *err)
+{
+	sb_trace_print_event(w->out, ev);
+	w->events++;
+	return check(w, err);
+}
+
+/* 64-bit numbers are strings: many readers of JSON hold numbers as doubles. */
+int sb_trace_put_file(struct sb_trace_writer *w, const struct sb_trace_file *f, struct sb_err *err)
+{
+	fputs("{\"file\":", w->out);
+	sb_json_string(w->out, f->path);
+	fprintf(w->out,
+		",\"dev\":\"%" PRIu64 "\",\"ino\":\"%" PRIu64 "\",\"size\":\"%" PRIu64
+		"\",\"mtime\":\"%" PRId64 ".%09" PRIu32 "\",\"mode\":%" PRIu32 "}\n",
+		f->dev, f->ino, f->size, f->mtime, f->mtime_ns, f->mode);
+	w->files++;
+	return check(w, err);
+}
+
+int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, struct sb_err *err)
+{
+	FILE *out = w->out;
+	int rc;
+
+	fprintf(out,
+		"{\"end\":true,\"status\":%d,\"processes\":%" PRIu64 ",\"events\":%" PRIu64
+		",\"files\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"blind\":[",
+		end->status, w->processes, w->events, w->files, end->lost);
+	for (size_t i = 0; i < end->blind_count; i++) {
+		const struct sb_trace_blind *b = &end->blind[i];
+
+		fprintf(out, "%s{\"why\":\"%s\"", i ? "," : "", sb_blind_name(b->blind));
+		put_nullable(out, "path", b->path);
+		fprintf(out, ",\"count\":%" PRIu64 "}", b->count);
+	}
+	fputs("]}\n", out);
+	rc = check(w, err);
+	free(w);
+	if (fclose(out) != 0 && rc == 0)
+		rc = sb_fail(err, errno, "write the trace");
+	return rc;
+}
+
+void sb_trace_abandon(struct sb_trace_writer *w)
+{
+	if (!w)
+		return;
+	fclose(w->out);
+	free(w);
+}
