@@ -70,8 +70,9 @@ $(BUILD)/bin/sidebundle-cli: $(PROGRAM)
 	ln -sf sidebundle $@
 
 # --- inside traced processes: no libc, no sanitizers, nothing newer than glibc 2.17 -------------------
+# Unwind tables: a cancelled thread and a C++ exception pass through our frames.
 TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibility=hidden -ffreestanding \
-	-fno-strict-aliasing -fno-asynchronous-unwind-tables -U_FORTIFY_SOURCE -fcf-protection=none -MMD -MP
+	-fno-strict-aliasing -fasynchronous-unwind-tables -U_FORTIFY_SOURCE -fcf-protection=none -MMD -MP
 
 PRELOAD_SRC := $(wildcard preload/*.c)
 AUDITOR_SRC := $(wildcard auditor/*.c)

@@ -40,6 +40,9 @@ bool sb_recorder_sandboxed(void);
 /* Whether this process is traced at all. */
 bool sb_recorder_on(void);
 
+/* Whether the audit module is in this process: loads and searches are then told by it alone. */
+bool sb_recorder_audited(void);
+
 /*
  * Whether `path` exists, for SB_REC_EXISTED or SB_REC_NEW before a call that may create it; 0 where it cannot be
  * asked (sandboxed).
