@@ -4,7 +4,7 @@
 #   make deps       what is missing, by the machine's   make bench    paired ratios against peers
 #                   package manager, or without root    make lint     format, includes, exports, versions
 #   make check      the tests that fit 15 minutes       make format   lay the sources out
-#   make check-all  every test                          make install  PREFIX, DESTDIR
+#   make check-all  every test                          make install  PREFIX, DESTDIR; uninstall
 #   SANITIZE=address,undefined  instruments the program (never preload/ and auditor/)
 
 VERSION := 0.1.0
@@ -32,10 +32,11 @@ DEPS_LIB := $(abspath $(DEPS))/usr/lib/$(MULTIARCH)
 DEPS_CFLAGS := -isystem $(DEPS)/usr/include -isystem $(DEPS)/usr/include/$(MULTIARCH)
 DEPS_LDFLAGS := -L$(DEPS_LIB) -Wl,-rpath-link,$(DEPS_LIB)
 DEPS_LDFLAGS += $(if $(wildcard $(DEPS_LIB)/crt1.o),-B$(DEPS_LIB)/)
-DEPS_RUN := -Wl,-rpath,'$$ORIGIN/../libexec/sidebundle/deps'
+# RPATH, not RUNPATH: the libraries' own needs are found by it too.
+DEPS_RUN := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../libexec/sidebundle/deps'
 take_libraries = mkdir -p $(LIBEXEC)/deps && LD_LIBRARY_PATH=$(DEPS_LIB) ldd $@ | \
 	sed -n 's,.* => \($(abspath $(DEPS))[^ ]*\) .*,\1,p' | xargs -r cp -L -t $(LIBEXEC)/deps
-DEPS_TEST := -Wl,-rpath,$(DEPS_LIB)
+DEPS_TEST := -Wl,--disable-new-dtags,-rpath,$(DEPS_LIB)
 export PATH := $(PATH):$(abspath $(DEPS))/usr/bin
 endif
 LIBS := -lelf -lcjson -lcap -lcrypto -lpthread
@@ -127,7 +128,8 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O1 -g $(DEPS_CFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
 		-o $@ $< $$(sed -n 's,^// libs: ,,p' $<)
 
-.PHONY: unit targets deps roots check check-all check-built
+.PHONY: unit unit-binaries targets deps roots check check-all check-built
+unit-binaries: $(UNIT_BIN)
 unit: $(UNIT_BIN)
 	@tests/run --build $(BUILD) --parts unit
 targets: $(TARGET_BIN) $(TEST_TOOL_BIN)
@@ -142,6 +144,30 @@ check check-all:
 	@$(MAKE) --no-print-directory check-built ALL=$(if $(filter %all,$@),--all)
 check-built: all $(UNIT_BIN) targets roots
 	@tests/run --build $(BUILD) --parts unit,cli $(ALL) $(ONLY)
+
+MAN := $(wildcard docs/*.[1-9])
+.PHONY: install uninstall
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec $(DESTDIR)$(PREFIX)/share
+	cp -a $(BUILD)/bin/sidebundle $(BUILD)/bin/sidebundle-cli $(DESTDIR)$(PREFIX)/bin/
+	$(if $(wildcard $(BUILD)/libexec),cp -a $(BUILD)/libexec/sidebundle $(DESTDIR)$(PREFIX)/libexec/)
+	for page in $(MAN); do install -D -m 644 $$page \
+		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -D -m 644 docs/completions/sidebundle.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sidebundle
+	install -D -m 644 docs/completions/_sidebundle $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sidebundle
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/sidebundle $(DESTDIR)$(PREFIX)/bin/sidebundle-cli \
+		$(DESTDIR)$(PREFIX)/libexec/sidebundle \
+		$(foreach p,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $p))/$(notdir $p)) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sidebundle \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sidebundle
+
+.PHONY: lint
+lint:
+	@$(MAKE) --no-print-directory deps SETS="build lint"
+	@$(MAKE) --no-print-directory all
+	@tests/run --build $(BUILD) --parts lint $(ONLY)
 
 .PHONY: format clean
 format:

@@ -232,7 +232,7 @@ int main(int argc, char **argv)
 	if (user) {
 		if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 			err(125, "drop privileges");
-		/* Or /proc/self stays root's after a set-id start, and the maps cannot be written. */
+		/* Or /proc/self stays root's after a set-id start, and cannot be written. */
 		(void)prctl(PR_SET_DUMPABLE, 1);
 		own_user_namespace();
 	} else if (unshare(CLONE_NEWNS) < 0) {
