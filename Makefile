@@ -117,7 +117,7 @@ TEST_TOOL_SRC := $(wildcard tests/tools/*.c)
 TEST_TOOL_BIN := $(TEST_TOOL_SRC:tests/tools/%.c=$(BUILD)/tests/tools/%)
 
 # A target's own flags, where it needs some, stand on its lines `// cflags:` and `// libs:`.
-$(BUILD)/tests/targets/%: tests/targets/%.c
+$(BUILD)/tests/targets/%: tests/targets/%.c $(wildcard tests/targets/*.h)
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -I. -std=gnu11 -O1 -g $$(sed -n 's,^// cflags: ,,p' $<) -o $@ $< \
 		$$(sed -n 's,^// libs: ,,p' $<)
@@ -127,6 +127,12 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O1 -g $(DEPS_CFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
 		-o $@ $< $$(sed -n 's,^// libs: ,,p' $<)
+
+# Those that read traces are linked with the program's own parts.
+$(BUILD)/tests/tools/holds $(BUILD)/tests/tools/oracle: $(BUILD)/tests/tools/%: tests/tools/%.c $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
+		-o $@ $(filter %.c %.o,$^) $(LIBS)
 
 .PHONY: unit unit-binaries targets deps roots check check-all check-built
 unit-binaries: $(UNIT_BIN)

@@ -1,0 +1,74 @@
+// libs: -lpthread
+/*
+ * cancelled DIR: a thread that is cancelled in open(2) of a fifo without a writer, and one that is
+ * cancelled before it opens. Both must end, with their clean-up handlers run. DIR is made by the
+ * caller.
+ */
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "tests/targets/expect.h"
+
+static char fifo[256];
+static int cleaned;
+static pthread_barrier_t ready;
+
+static void clean(void *unused)
+{
+	(void)unused;
+	cleaned++;
+}
+
+static void *in_open(void *unused)
+{
+	pthread_cleanup_push(clean, NULL);
+	pthread_barrier_wait(&ready);
+	open(fifo, O_RDONLY);
+	pthread_cleanup_pop(0);
+	return unused;
+}
+
+static void *before_open(void *unused)
+{
+	int old;
+
+	pthread_cleanup_push(clean, NULL);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	pthread_cancel(pthread_self());
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
+	open("/nowhere/at-all", O_RDONLY);
+	/* Not reached: opening is a cancellation point. */
+	pthread_cleanup_pop(0);
+	return unused;
+}
+
+static void run(void *(*body)(void *), int cancel)
+{
+	pthread_t thread;
+	void *result;
+
+	if (pthread_create(&thread, NULL, body, NULL))
+		fail("pthread_create", fifo);
+	if (cancel) {
+		pthread_barrier_wait(&ready);
+		usleep(50000);
+		pthread_cancel(thread);
+	}
+	if (pthread_join(thread, &result) || result != PTHREAD_CANCELED)
+		fail("thread was not cancelled", fifo);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	snprintf(fifo, sizeof(fifo), "%s/fifo", argv[1]);
+	if (mkfifo(fifo, 0600))
+		fail("mkfifo", fifo);
+	pthread_barrier_init(&ready, NULL, 2);
+	run(before_open, 0);
+	alarm(10);
+	run(in_open, 1);
+	printf("cleaned %d\n", cleaned);
+	return cleaned != 2;
+}
