@@ -23,6 +23,7 @@
 #include "common/cleanup.h"
 #include "common/map.h"
 #include "common/path.h"
+#include "tests/tools/strace_lines.h"
 #include "tracer/trace.h"
 
 /* One thread or process as strace numbers them. */
@@ -83,46 +84,6 @@ static struct proc *proc_of(struct state *st, long id)
 /* --- what strace writes
  * ------------------------------------------------------------------------------- */
 
-/* Takes a string up to `end`, escapes resolved, into to; returns what follows `end`. */
-static const char *take_string(const char *s, char end, char *to, size_t size)
-{
-	static const char letters[] = "n\nt\tr\rv\vf\f";
-	size_t len = 0;
-
-	for (; *s && *s != end; s++) {
-		char c = *s;
-
-		if (c == '\\' && s[1] >= '0' && s[1] <= '7') {
-			char *after;
-			char digits[4] = {0};
-
-			memcpy(digits, s + 1, strnlen(s + 1, 3));
-			c = (char)strtol(digits, &after, 8);
-			s += after - digits;
-		} else if (c == '\\' && s[1]) {
-			const char *letter = strchr(letters, *++s);
-
-			c = letter ? letter[1] : *s;
-		}
-		if (len + 1 < size)
-			to[len++] = c;
-	}
-	to[len] = '\0';
-	return *s ? s + 1 : s;
-}
-
-/* "AT_FDCWD</dir>, " or "5</dir>, ": the directory that a relative path is relative to. */
-static void take_dir(const char *args, const char *cwd, char *dir, size_t size)
-{
-	const char *open_mark = strchr(args, '<');
-	const char *comma = strchr(args, ',');
-
-	if (open_mark && comma && open_mark < comma && *args != '"')
-		take_string(open_mark + 1, '>', dir, size);
-	else
-		snprintf(dir, size, "%s", cwd);
-}
-
 /* The path among the arguments, made absolute. False where there is none. */
 static bool take_path(const struct proc *p, const char *args, struct sb_buf *ret)
 {
@@ -131,8 +92,8 @@ static bool take_path(const struct proc *p, const char *args, struct sb_buf *ret
 
 	if (!quote)
 		return false;
-	take_dir(args, p->cwd, dir, sizeof(dir));
-	take_string(quote + 1, '"', path, sizeof(path));
+	strace_dir(args, p->cwd, dir, sizeof(dir));
+	strace_string(quote + 1, '"', path, sizeof(path));
 	sb_buf_cut(ret, 0);
 	return path[0] && sb_path_absolute(ret, dir, path) == 0;
 }
@@ -313,9 +274,9 @@ static void on_call(struct state *st, struct proc *p, const char *name, const ch
 	if (!strncmp(result, "? ", 2) || !strcmp(result, "?") || strstr(result, "EFAULT"))
 		return;
 	if (!strcmp(name, "fchdir")) {
-		take_dir(args, p->cwd, real, sizeof(real));
+		strace_dir(args, p->cwd, real, sizeof(real));
 		if (worked && strchr(args, '<'))
-			take_string(strchr(args, '<') + 1, '>', p->cwd, sizeof(p->cwd));
+			strace_string(strchr(args, '<') + 1, '>', p->cwd, sizeof(p->cwd));
 	}
 	if (!take_path(p, args, &path))
 		return;
@@ -328,60 +289,10 @@ static void on_call(struct state *st, struct proc *p, const char *name, const ch
 		const char *mark = worked ? strchr(result, '<') : NULL;
 
 		if (mark)
-			take_string(mark + 1, '>', real, sizeof(real));
+			strace_string(mark + 1, '>', real, sizeof(real));
 		if (!p->ours)
 			add_access(st, p, sb_buf_str(&path), mark ? real : NULL, worked, false);
 	}
-}
-
-/* "PID name(args) = result", cut apart; false for signals, exits and halves. */
-static bool cut_line(char *line, long *ret_id, char **ret_name, char **ret_args, char **ret_result)
-{
-	char *s, *open_mark, *equals = NULL;
-
-	*ret_id = strtol(line, &s, 10);
-	s += strspn(s, " ");
-	open_mark = strchr(s, '(');
-	if (!open_mark || *s == '-' || *s == '+')
-		return false;
-	for (char *at = open_mark; (at = strstr(at, " = ")); at++)
-		if (at[-1] == ')' || at[-1] == ' ')
-			equals = at;
-	if (!equals)
-		return false;
-	*open_mark = *equals = '\0';
-	*ret_name = s;
-	*ret_args = open_mark + 1;
-	*ret_result = equals + 3;
-	return true;
-}
-
-/* Joins "<unfinished ...>" with "<... resumed>": the whole line in *whole, or false. */
-static bool join(struct state *st, const char *line, struct sb_buf *whole)
-{
-	static const char unfinished[] = " <unfinished ...>", resumed[] = " resumed>";
-	long id = strtol(line, NULL, 10);
-	size_t len = strlen(line);
-	const char *rest = strstr(line, "<... ");
-	struct sb_map_entry *half;
-
-	half = sb_map_add(&st->pending, (char *)&id, sizeof(id), NULL);
-	if (!half)
-		die("out of memory");
-	sb_buf_cut(whole, 0);
-	if (len > sizeof(unfinished) && !strcmp(line + len - sizeof(unfinished) + 1, unfinished)) {
-		free(half->value);
-		half->value = strndup(line, len - sizeof(unfinished) + 1);
-		return false;
-	}
-	if (rest && strtol(line, NULL, 10) == id && (rest = strstr(rest, resumed)) && half->value) {
-		sb_buf_puts(whole, half->value);
-		sb_buf_puts(whole, rest + sizeof(resumed) - 1);
-		free(half->value);
-		half->value = NULL;
-		return true;
-	}
-	return sb_buf_puts(whole, line) == 0;
 }
 
 /* Twice over the file: who is whose child must be known before what a child does. */
@@ -401,7 +312,8 @@ static void read_strace(struct state *st, const char *name, bool children)
 		long id;
 
 		line[len - 1] = '\0';
-		if (!join(st, line, &whole) || !cut_line(whole.s, &id, &call, &args, &result))
+		if (!strace_join(&st->pending, line, &whole) ||
+		    !strace_cut(whole.s, &id, &call, &args, &result))
 			continue;
 		p = proc_of(st, id);
 		if (!st->first) {
