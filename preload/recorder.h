@@ -1,11 +1,11 @@
 /*
- * The recorder: what hooks call to say what the program did. Linked into both modules; where both are in a
- * process they share one state (the auditor hands its own to the preload), so one table of repeats
- * and one claim in the log serve both.
+ * The recorder: what hooks call to say what the program did. Linked into both modules; where both
+ * are in a process they share one state (the auditor hands its own to the preload), so one table of
+ * repeats and one claim in the log serve both.
  *
- * Everything here is safe in a signal handler, in a vfork child, on a 16 KiB stack, before any constructor
- * ran and after every descriptor was closed. It allocates nothing, locks nothing, and leaves errno alone.
- * A process that is not traced (no SIDEBUNDLE_TRACE) passes straight through.
+ * Everything here is safe in a signal handler, in a vfork child, on a 16 KiB stack, before any
+ * constructor ran and after every descriptor was closed. It allocates nothing, locks nothing, and
+ * leaves errno alone. A process that is not traced (no SIDEBUNDLE_TRACE) passes straight through.
  */
 #pragma once
 
@@ -20,7 +20,8 @@ struct sb_access {
 	uint8_t op;	  /* enum sb_op, of a write */
 	uint8_t flags;	  /* SB_REC_EXISTED, SB_REC_NEW, SB_REC_NOFOLLOW */
 	int dirfd;	  /* AT_FDCWD or what a relative path is relative to */
-	const char *path; /* a bad pointer is the caller's to find out: record after the system call said no EFAULT */
+	const char *path; /* a bad pointer is the caller's to find out: record after the system call
+			     said no EFAULT */
 	const char *by;	  /* load, search: the object that asked; else NULL */
 	int outcome;	  /* 0 or errno */
 	int fd;		  /* what an open returned, -1 none */
@@ -30,10 +31,14 @@ struct sb_access {
 /* Records it, or raises the count of the same one. NULL and empty paths are nothing to record. */
 void sb_record(const struct sb_access *access);
 
-/* The working directory or the root has changed (chdir, fchdir, chroot): call after it did. */
+/* The working directory has changed (chdir, fchdir): call after it did. */
 void sb_record_moved(void);
 
-/* The program installs its own seccomp filter: from now on no system call that it did not ask for. */
+/* chroot(2) itself, raw result: what the new root is called must be asked before. */
+long sb_record_chroot(const char *path);
+
+/* The program installs its own seccomp filter: from now on no system call that it did not ask for.
+ */
 void sb_record_sandboxed(void);
 bool sb_recorder_sandboxed(void);
 
@@ -44,12 +49,13 @@ bool sb_recorder_on(void);
 bool sb_recorder_audited(void);
 
 /*
- * Whether `path` exists, for SB_REC_EXISTED or SB_REC_NEW before a call that may create it; 0 where it cannot be
- * asked (sandboxed).
+ * Whether `path` exists, for SB_REC_EXISTED or SB_REC_NEW before a call that may create it; 0 where
+ * it cannot be asked (sandboxed).
  */
 uint8_t sb_record_existed(int dirfd, const char *path);
 
-/* The system call, through the one function that a later backend routes through a page of its own. -errno. */
+/* The system call, through the one function that a later backend routes through a page of its own.
+ * -errno. */
 long sb_raw(long nr, long a, long b, long c, long d, long e, long f);
 
 /* -4095..-1 becomes -1 with the program's errno set; everything else is returned as it is. */
@@ -58,8 +64,8 @@ int sb_errno_get(void);
 void sb_errno_set(int value);
 
 /*
- * The definition of `name` that comes after this module in the program's search order: what dlsym(RTLD_NEXT)
- * would give, without importing dlsym. Default versions only. NULL where there is none. Look up once, keep it in a
- * static pointer (storing it twice does no harm).
+ * The definition of `name` that comes after this module in the program's search order: what
+ * dlsym(RTLD_NEXT) would give, without importing dlsym. Default versions only. NULL where there is
+ * none. Look up once, keep it in a static pointer (storing it twice does no harm).
  */
 void *sb_next(const char *name);

@@ -45,8 +45,9 @@
 #define SB_CHUNK_MAGIC 0x4b4e4843u /* "CHNK" */
 #define SB_PROG_SLOTS  2048u
 
-/* The tracee's environment: SIDEBUNDLE_TRACE=TOKEN:PATH, TOKEN the hexadecimal place of the exec
- * record that started this image (0: the first), PATH the log's. */
+/* The tracee's environment: SIDEBUNDLE_TRACE=TOKEN[.FLAGS]:PATH, TOKEN the hexadecimal place of the
+ * exec record that started this image (0: the first), FLAGS as in preload/start.h, PATH the log's.
+ * A static program hands it on to its children: several images may name one token. */
 #define SB_ENV_TRACE "SIDEBUNDLE_TRACE"
 
 /* What an exec hook learned about a program file, for all who exec it later: see `info` bits. */
@@ -81,7 +82,7 @@ struct sb_log_header {
 
 struct sb_chunk {
 	uint32_t magic;	  /* stored last, with release order: an owner is named before it shows */
-	int32_t pid;	  /* who claimed it */
+	int32_t pid;	  /* who claimed it; 0: it was sandboxed, and could not ask */
 	uint64_t image;	  /* first chunk of the image, plus one */
 	uint32_t retired; /* the owner has unmapped it; atomic */
 	uint32_t pad_[3];
@@ -128,7 +129,8 @@ struct sb_rec {
 	int32_t value;	 /* descriptor returned by an open (-1 none); else by kind */
 	uint32_t tick; /* when, for order among processes: the cycle counter / 1024; 0 not known */
 	uint64_t arg;  /* open: flags; the rest by kind */
-	char text[]; /* open...: path [, directory]; load, search: path, by; exec: path, argv... */
+	char text[];   /* open...: path [, directory]; load, search: path, by; exec: path [,
+			  directory], argv... */
 };
 
 /* A record's place: chunk number times SB_CHUNK plus its offset in the chunk; 0 is none. */

@@ -1,0 +1,59 @@
+/*
+ * All that depends on the machine: the system call instruction, and the jump of a hook that must
+ * not leave a frame of its own behind.
+ */
+#pragma once
+
+#if defined(__x86_64__)
+
+static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline void sb_arch_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+/* e_machine of what this kernel runs natively with our modules. */
+#define SB_ARCH_MACHINE 62 /* EM_X86_64 */
+
+#elif defined(__aarch64__)
+
+static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+}
+
+static inline void sb_arch_relax(void)
+{
+	__asm__ volatile("yield" ::: "memory");
+}
+
+#define SB_ARCH_MACHINE 183 /* EM_AARCH64 */
+
+#else
+#error "no system call for this machine: see preload/arch.h"
+#endif

@@ -1,0 +1,363 @@
+#include "preload/chunk.h"
+
+#include <fcntl.h>
+#include <linux/mman.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "preload/arch.h"
+
+#define LIVE(serial)	 ((uint32_t)(serial) << 1 | 1u) /* even and not 0: never */
+#define CHANGING	 2u
+#define PACK(window, st) ((uint64_t)(window) << 32 | (st))
+#define PATIENCE_MS	 200
+#define SPIN		 4000
+
+static bool failed(long raw)
+{
+	return (unsigned long)raw > -4096UL;
+}
+
+static void count_lost(struct sb_recorder *st)
+{
+	(void)sb_add(&st->log->lost, 1);
+	if (sb_load(&st->sandboxed))
+		(void)sb_add(&st->log->lost_sandboxed, 1);
+}
+
+static bool pin(struct sb_window *w, uint32_t state)
+{
+	(void)sb_add(&w->users, 1);
+	if (__atomic_load_n(&w->state, __ATOMIC_SEQ_CST) == state)
+		return true;
+	(void)sb_sub(&w->users, 1);
+	return false;
+}
+
+/* --- claiming
+ * --------------------------------------------------------------------------------------- */
+
+/*
+ * The collector hands out storage ahead of need. A burst can outrun it for some milliseconds: worth
+ * a short wait, once; when it stays silent we do not wait again until it has moved.
+ */
+static bool await_storage(struct sb_recorder *st, uint64_t allocated)
+{
+	const struct timespec tick = {.tv_nsec = 1000000};
+
+	if (sb_load(&st->sandboxed) || sb_load(&st->starved) == allocated + 1)
+		return false;
+	for (int i = 0; i < PATIENCE_MS; i++) {
+		if (sb_load(&st->log->closed))
+			return false;
+		if (sb_load(&st->log->allocated) != allocated)
+			return true;
+		(void)sb_raw(SYS_nanosleep, (long)&tick, 0, 0, 0, 0, 0);
+	}
+	sb_store(&st->starved, allocated + 1);
+	return false;
+}
+
+/* A chunk's number plus one, 0 where there is none to be had. */
+static uint64_t claim(struct sb_recorder *st)
+{
+	uint64_t kept = sb_swap(&st->claimed, 0);
+
+	if (kept)
+		return kept;
+	for (;;) {
+		uint64_t allocated = sb_load(&st->log->allocated);
+		uint64_t next = sb_load(&st->log->next);
+
+		if (sb_load(&st->log->closed))
+			return 0;
+		if (next < allocated) {
+			if (sb_cas(&st->log->next, &next, next + 1))
+				return next + 1;
+		} else if (!await_storage(st, allocated)) {
+			return 0;
+		}
+	}
+}
+
+static long chunk_offset(uint64_t number)
+{
+	return (long)(SB_LOG_HEADER + number * SB_CHUNK);
+}
+
+static struct sb_chunk *map_by_fd(int fd, uint64_t number)
+{
+	long p = sb_raw(SYS_mmap, 0, SB_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			chunk_offset(number));
+
+	return failed(p) ? NULL : (struct sb_chunk *)p;
+}
+
+/*
+ * A shared mapping remapped with an old size of 0 is mapped a second time, and may reach further:
+ * so a later chunk comes from an earlier one without a descriptor or a path (both may be out of
+ * reach by now: RLIMIT_NOFILE, chroot, a changed user). What lies between the two is unmapped
+ * again.
+ */
+static struct sb_chunk *map_by_remap(struct sb_recorder *st, uint64_t number)
+{
+	uint64_t current = sb_load(&st->current);
+	struct sb_window *w = &st->windows[current >> 32 & (SB_WINDOWS - 1)];
+	struct sb_chunk *chunk = NULL;
+	long p, gap;
+
+	if (!current || !pin(w, (uint32_t)current))
+		return NULL;
+	gap = chunk_offset(number) - chunk_offset(w->number);
+	if (gap > 0) {
+		p = sb_raw(SYS_mremap, (long)w->chunk, 0, gap + SB_CHUNK, MREMAP_MAYMOVE, 0, 0);
+		if (!failed(p)) {
+			(void)sb_raw(SYS_munmap, p, gap, 0, 0, 0, 0);
+			chunk = (struct sb_chunk *)(p + gap);
+		}
+	}
+	(void)sb_sub(&w->users, 1);
+	return chunk;
+}
+
+static struct sb_chunk *map_chunk(struct sb_recorder *st, int fd, uint64_t number)
+{
+	struct sb_chunk *chunk;
+	long opened;
+
+	if (fd >= 0)
+		return map_by_fd(fd, number);
+	chunk = map_by_remap(st, number);
+	if (chunk)
+		return chunk;
+	opened = sb_raw(SYS_openat, AT_FDCWD, (long)st->log_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW,
+			0, 0, 0);
+	if (failed(opened))
+		return NULL;
+	chunk = map_by_fd((int)opened, number);
+	(void)sb_raw(SYS_close, opened, 0, 0, 0, 0, 0);
+	return chunk;
+}
+
+/* --- windows
+ * ---------------------------------------------------------------------------------------- */
+
+static void unmap(struct sb_recorder *st, struct sb_window *w)
+{
+	if (!w->chunk)
+		return;
+	/* A fork child's inherited window is still its parent's to retire. */
+	if (w->image == st->image)
+		sb_store(&w->chunk->retired, 1);
+	(void)sb_raw(SYS_munmap, (long)w->chunk, SB_CHUNK, 0, 0, 0, 0);
+}
+
+/* A window to fill: a free one, or the oldest that nobody is inside. Its state is CHANGING; -1
+ * none. */
+static int take_window(struct sb_recorder *st, uint32_t serial)
+{
+	uint64_t current = sb_load(&st->current);
+
+	for (uint32_t i = 0; i < SB_WINDOWS; i++) {
+		uint32_t index = (serial + i) % SB_WINDOWS;
+		struct sb_window *w = &st->windows[index];
+		uint32_t state = sb_load(&w->state);
+
+		if (state == CHANGING || (state && PACK(index, state) == current))
+			continue;
+		if (!sb_cas(&w->state, &state, CHANGING))
+			continue;
+		if (!__atomic_load_n(&w->users, __ATOMIC_SEQ_CST)) {
+			unmap(st, w);
+			return (int)index;
+		}
+		sb_store(&w->state, state);
+	}
+	return -1;
+}
+
+uint64_t sb_chunk_new(struct sb_recorder *st, int fd)
+{
+	uint64_t number = claim(st);
+	struct sb_chunk *chunk;
+	uint32_t serial;
+	int index;
+
+	if (!number)
+		return 0;
+	chunk = map_chunk(st, fd, number - 1);
+	if (!chunk) {
+		sb_store(&st->claimed, number);
+		return 0;
+	}
+	serial = sb_add(&st->serial, 1);
+	index = take_window(st, serial);
+	if (index < 0) {
+		(void)sb_raw(SYS_munmap, (long)chunk, SB_CHUNK, 0, 0, 0, 0);
+		sb_store(&st->claimed, number);
+		return 0;
+	}
+	st->windows[index].chunk = chunk;
+	st->windows[index].number = number - 1;
+	st->windows[index].image = st->image ? st->image : number;
+	st->windows[index].used = sizeof(struct sb_chunk);
+	chunk->pid = st->pid;
+	chunk->image = st->windows[index].image;
+	sb_store(&chunk->magic, SB_CHUNK_MAGIC);
+	sb_store(&st->windows[index].state, LIVE(serial));
+	return PACK(index, LIVE(serial));
+}
+
+bool sb_chunk_first(struct sb_recorder *st, int fd)
+{
+	uint64_t parent = st->image;
+	uint64_t fresh;
+
+	st->image = 0;
+	fresh = sb_chunk_new(st, fd);
+	if (!fresh) {
+		st->image = parent;
+		return false;
+	}
+	st->image = st->windows[fresh >> 32].image;
+	sb_store(&st->current, fresh);
+	return true;
+}
+
+static void keep_spare(struct sb_recorder *st, uint64_t fresh)
+{
+	for (unsigned i = 0; i < SB_SPARES; i++) {
+		uint64_t none = 0;
+
+		if (sb_cas(&st->spare[i], &none, fresh))
+			return;
+	}
+}
+
+static uint64_t take_spare(struct sb_recorder *st)
+{
+	for (unsigned i = 0; i < SB_SPARES; i++) {
+		uint64_t spare = sb_load(&st->spare[i]) ? sb_swap(&st->spare[i], 0) : 0;
+
+		if (spare)
+			return spare;
+	}
+	return 0;
+}
+
+void sb_chunk_stock(struct sb_recorder *st)
+{
+	for (unsigned i = 0; i < SB_SPARES; i++) {
+		uint64_t fresh = sb_load(&st->spare[i]) ? 0 : sb_chunk_new(st, -1);
+
+		if (fresh)
+			keep_spare(st, fresh);
+	}
+}
+
+/*
+ * `full` has no room: makes another the current one. One thread fetches, the others wait for a
+ * moment; whoever waits too long (the fetcher may be what this signal handler interrupted) fetches
+ * for itself.
+ */
+static bool next_chunk(struct sb_recorder *st, uint64_t full)
+{
+	uint32_t idle = 0;
+	bool mine = sb_cas(&st->switching, &idle, 1);
+	uint64_t fresh;
+
+	for (int i = 0; !mine && i < SPIN; i++) {
+		if (sb_load(&st->current) != full)
+			return true;
+		sb_arch_relax();
+	}
+	fresh = sb_load(&st->current) == full ? take_spare(st) : 0;
+	if (!fresh && sb_load(&st->current) == full && !sb_load(&st->sandboxed))
+		fresh = sb_chunk_new(st, -1);
+	if (fresh && !sb_cas(&st->current, &full, fresh))
+		keep_spare(st, fresh);
+	if (mine)
+		sb_store(&st->switching, 0);
+	return fresh || sb_load(&st->current) != full;
+}
+
+/* --- records
+ * ---------------------------------------------------------------------------------------- */
+
+/* Walks from the hint to the first free word: other processes (a fork child, for a moment) may
+ * share the chunk. */
+static struct sb_rec *carve(struct sb_window *w, uint32_t size)
+{
+	uint32_t at = sb_load(&w->used);
+
+	while (at + size <= SB_CHUNK) {
+		struct sb_rec *rec = (struct sb_rec *)((char *)w->chunk + at);
+		uint32_t word = 0, there;
+
+		if (sb_cas(&rec->word, &word, size | SB_REC_RESERVED)) {
+			sb_store(&w->used, at + size);
+			return rec;
+		}
+		there = word & SB_REC_SIZE;
+		if (there < sizeof(struct sb_rec) || there % 8)
+			return NULL;
+		at += there;
+	}
+	return NULL;
+}
+
+bool sb_reserve(uint32_t size, struct sb_slot *ret_slot)
+{
+	struct sb_recorder *st = sb_self();
+
+	for (;;) {
+		uint64_t current = sb_load(&st->current);
+		struct sb_window *w = &st->windows[current >> 32 & (SB_WINDOWS - 1)];
+		struct sb_rec *rec = NULL;
+		uint32_t offset;
+
+		if (current && pin(w, (uint32_t)current)) {
+			rec = carve(w, size);
+			if (!rec)
+				(void)sb_sub(&w->users, 1);
+		}
+		if (rec) {
+			offset = (uint32_t)((char *)rec - (char *)w->chunk);
+			ret_slot->rec = rec;
+			ret_slot->window = w;
+			ret_slot->ref = SB_REF((uint32_t)current >> 1, current >> 32, offset);
+			ret_slot->place = SB_PLACE(w->number, offset);
+			return true;
+		}
+		if (!next_chunk(st, current)) {
+			count_lost(st);
+			return false;
+		}
+	}
+}
+
+void sb_publish(struct sb_slot *slot, uint32_t size)
+{
+	sb_store(&slot->rec->word, size | SB_REC_DONE);
+	sb_release(slot);
+}
+
+bool sb_find(uint64_t ref, struct sb_slot *ret_slot)
+{
+	struct sb_recorder *st = sb_self();
+	struct sb_window *w = &st->windows[ref >> 16 & (SB_WINDOWS - 1)];
+
+	if (!ref || !pin(w, LIVE((ref >> 24))))
+		return false;
+	ret_slot->window = w;
+	ret_slot->rec = (struct sb_rec *)((char *)w->chunk + (ref & 0xffff) * 8);
+	ret_slot->ref = ref;
+	ret_slot->place = 0;
+	return true;
+}
+
+void sb_release(struct sb_slot *slot)
+{
+	(void)sb_sub(&slot->window->users, 1);
+}

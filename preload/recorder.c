@@ -1,0 +1,388 @@
+#include "preload/recorder.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "preload/chunk.h"
+#include "preload/start.h"
+#include "preload/str.h"
+#include "preload/write.h"
+
+#define TEXT_MAX  (PATH_MAX + 256) /* longer names cannot have meant a file */
+#define SHORT_DIR 512
+
+static struct sb_recorder own_state;
+
+struct sb_recorder *sb_self(void)
+{
+	return sb_shared_state() ? sb_shared_state() : &own_state;
+}
+
+static bool failed(long raw)
+{
+	return (unsigned long)raw > -4096UL;
+}
+
+bool sb_recorder_on(void)
+{
+	struct sb_recorder *st = sb_self();
+	uint32_t phase = sb_load(&st->phase);
+
+	return phase == SB_ON || (phase == SB_UNTOUCHED && sb_start_late());
+}
+
+bool sb_recorder_sandboxed(void)
+{
+	return sb_load(&sb_self()->sandboxed);
+}
+
+/* --- the table of repeats
+ * --------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	__uint128_t product =
+		(__uint128_t)(a ^ 0xa0761d6478bd642full) * (b ^ 0xe7037ed1a0b428dbull);
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t mix_text(uint64_t hash, const struct sb_text *text)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + 8 <= text->len; i += 8) {
+		__builtin_memcpy(&word, text->s + i, 8);
+		hash = mix(hash, word);
+	}
+	for (word = text->len; i < text->len; i++)
+		word = word << 8 | (unsigned char)text->s[i];
+	return mix(hash, word);
+}
+
+/*
+ * What makes two accesses the same. Names may come to mean another file when something was renamed
+ * or removed: then they are told again, so that the collector resolves them again; what was written
+ * is known by its name.
+ */
+static uint64_t identity(struct sb_recorder *st, const struct sb_access *a, uint32_t where,
+			 const struct sb_text *text, unsigned texts)
+{
+	uint32_t epoch = a->kind == SB_WRITE ? 0 : sb_load(&st->epoch);
+	uint64_t hash = mix(st->image, (uint64_t)where << 32 | epoch);
+
+	hash = mix(hash, (uint64_t)(uint32_t)a->outcome << 32 | (uint64_t)a->kind << 16 |
+				 (uint64_t)a->op << 8 | (a->flags & SB_REC_NOFOLLOW));
+	for (unsigned i = 0; i < texts; i++)
+		hash = mix_text(hash, &text[i]);
+	return hash ? hash : 1;
+}
+
+static struct sb_repeat *bucket(struct sb_recorder *st, uint64_t hash)
+{
+	return &st->repeats[hash % (SB_REPEATS / 2) * 2];
+}
+
+static bool raise_repeat(struct sb_recorder *st, uint64_t hash)
+{
+	struct sb_repeat *pair = bucket(st, hash);
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t ref = sb_load(&pair[i].ref);
+		struct sb_slot slot;
+
+		if (sb_load(&pair[i].hash) != hash || !sb_find(ref, &slot))
+			continue;
+		(void)sb_add(&slot.rec->count, 1);
+		sb_release(&slot);
+		return true;
+	}
+	return false;
+}
+
+static void remember(struct sb_recorder *st, uint64_t hash, uint64_t ref)
+{
+	struct sb_repeat *pair = bucket(st, hash);
+
+	/* The newer of the two moves down; a torn pair costs a count, never an event. */
+	sb_store(&pair[1].ref, 0);
+	sb_store(&pair[1].hash, sb_load(&pair[0].hash));
+	sb_store(&pair[1].ref, sb_load(&pair[0].ref));
+	sb_store(&pair[0].ref, 0);
+	sb_store(&pair[0].hash, hash);
+	sb_store(&pair[0].ref, ref);
+}
+
+/* --- records
+ * ---------------------------------------------------------------------------------------- */
+
+static char *put_text(char *p, char *end, const char *s, size_t len)
+{
+	if (p + len + 1 > end)
+		return NULL;
+	sb_copy(p, s, len);
+	p[len] = 0;
+	return p + len + 1;
+}
+
+static size_t argv_size(char *const *argv, size_t room, bool *ret_cut)
+{
+	size_t size = 0;
+
+	for (; argv && *argv; argv++) {
+		size_t len = sb_strnlen(*argv, room) + 1;
+
+		if (size + len > room) {
+			*ret_cut = true;
+			return size;
+		}
+		size += len;
+	}
+	return size;
+}
+
+uint64_t sb_write(const struct sb_rec *head, const struct sb_text *text, unsigned texts,
+		  char *const *argv, size_t argv_room, uint64_t *ret_ref)
+{
+	bool cut = false;
+	size_t arguments = argv_size(argv, argv_room, &cut);
+	size_t size = sizeof(*head) + arguments;
+	struct sb_slot slot;
+	char *p, *end;
+
+	for (unsigned i = 0; i < texts; i++)
+		size += text[i].len + 1;
+	size = (size + 7) & ~(size_t)7;
+	if (!sb_reserve((uint32_t)size, &slot))
+		return 0;
+	__builtin_memcpy(&slot.rec->kind, &head->kind, sizeof(*head) - sizeof(head->word));
+	slot.rec->flags |= cut ? SB_REC_CUT : 0;
+	slot.rec->strings = argv ? 255 : (uint8_t)texts;
+	if (!slot.rec->count)
+		slot.rec->count = 1;
+	p = slot.rec->text;
+	end = (char *)slot.rec + sizeof(*head) + (size - sizeof(*head));
+	for (unsigned i = 0; p && i < texts; i++)
+		p = put_text(p, end, text[i].s, text[i].len);
+	/* Another thread may change argv meanwhile: what was measured bounds what is copied. */
+	for (; p && argv && *argv && arguments; argv++) {
+		size_t len = sb_strnlen(*argv, arguments);
+
+		if (len >= arguments)
+			break;
+		arguments -= len + 1;
+		p = put_text(p, end, *argv, len);
+	}
+	if (ret_ref)
+		*ret_ref = slot.ref;
+	sb_publish(&slot, (uint32_t)size);
+	return slot.place;
+}
+
+void sb_cwd(struct sb_recorder *st, char *buf, size_t size)
+{
+	if (sb_load(&st->sandboxed) ||
+	    failed(sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0)))
+		buf[0] = 0;
+}
+
+void sb_write_where(struct sb_recorder *st, uint32_t where)
+{
+	struct sb_rec head = {.kind = SB_REC_WHERE, .where = where};
+	char cwd[PATH_MAX];
+
+	sb_cwd(st, cwd, sizeof(cwd));
+	(void)sb_write(&head,
+		       (struct sb_text[]){{cwd, sb_strlen(cwd)}, {st->root, sb_strlen(st->root)}},
+		       2, NULL, 0, NULL);
+}
+
+static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_text *text,
+		   unsigned texts, uint8_t flags)
+{
+	uint32_t where = sb_load(&st->where);
+	uint64_t hash = identity(st, a, where, text, texts);
+	struct sb_rec head = {
+		.kind = a->kind,
+		.flags = a->flags | flags,
+		.op = a->op,
+		.outcome = a->outcome,
+		.where = where,
+		.dirfd = a->dirfd,
+		.value = a->fd,
+		.arg = a->arg,
+	};
+	uint64_t ref;
+
+	if (a->kind == SB_WRITE && !a->outcome && (a->op == SB_OP_REMOVE || a->op == SB_OP_MOVED))
+		(void)sb_add(&st->epoch, 1);
+	if (!raise_repeat(st, hash) && sb_write(&head, text, texts, NULL, 0, &ref))
+		remember(st, hash, ref);
+}
+
+/* What dirfd names, as /proc tells. */
+static bool name_dir(int dirfd, char *buf, size_t size, size_t *ret_len)
+{
+	char link[32];
+	size_t at = 0;
+	long n;
+
+	(void)sb_puts(link, sizeof(link), &at, "/proc/self/fd/");
+	(void)sb_put_number(link, sizeof(link), &at, (uint64_t)dirfd, 10);
+	n = sb_raw(SYS_readlinkat, AT_FDCWD, (long)link, (long)buf, (long)size, 0, 0);
+	if (failed(n) || (size_t)n == size || buf[0] != '/')
+		return false;
+	*ret_len = (size_t)n;
+	return true;
+}
+
+static bool name_cwd(char *buf, size_t size, size_t *ret_len)
+{
+	long n = sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0);
+
+	if (failed(n) || buf[0] != '/')
+		return false;
+	*ret_len = (size_t)n - 1;
+	return true;
+}
+
+/* False: the directory's name is longer than the buffer, or not to be had. */
+static bool try_relative(struct sb_recorder *st, const struct sb_access *a, size_t len, char *buf,
+			 size_t size)
+{
+	struct sb_text text[2] = {{a->path, len}, {buf, 0}};
+
+	if (!(a->dirfd == AT_FDCWD ? name_cwd(buf, size, &text[1].len)
+				   : name_dir(a->dirfd, buf, size, &text[1].len)))
+		return false;
+	record(st, a, text, 2, SB_REC_DIR);
+	return true;
+}
+
+/* Apart, so that the large buffer is on the stack for the deepest directories alone. */
+static __attribute__((noinline)) bool try_relative_deep(struct sb_recorder *st,
+							const struct sb_access *a, size_t len)
+{
+	char buf[PATH_MAX];
+
+	return try_relative(st, a, len, buf, sizeof(buf));
+}
+
+static __attribute__((noinline)) void record_relative(struct sb_recorder *st,
+						      const struct sb_access *a, size_t len)
+{
+	char buf[SHORT_DIR];
+
+	if (!try_relative(st, a, len, buf, sizeof(buf)) && !try_relative_deep(st, a, len))
+		record(st, a, &(struct sb_text){a->path, len}, 1, 0);
+}
+
+/* Whether this is a vfork child that has moved while its parent has not: they share this state. */
+static bool strayed(struct sb_recorder *st)
+{
+	return sb_load(&st->strayed) && sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid;
+}
+
+void sb_record(const struct sb_access *a)
+{
+	struct sb_recorder *st = sb_self();
+	struct sb_text text[2] = {{a->path, 0}, {a->by, 0}};
+	bool relative;
+
+	if (!a->path || !a->path[0] || !sb_recorder_on())
+		return;
+	sb_fork_check(st);
+	text[0].len = sb_strnlen(a->path, TEXT_MAX);
+	if (text[0].len == TEXT_MAX)
+		return;
+	if (a->by) {
+		text[1].len = sb_strnlen(a->by, PATH_MAX);
+		record(st, a, text, 2, 0);
+		return;
+	}
+	relative = a->path[0] != '/' && !sb_load(&st->sandboxed);
+	if (relative && (a->dirfd != AT_FDCWD || strayed(st)))
+		record_relative(st, a, text[0].len);
+	else
+		record(st, a, text, 1, 0);
+}
+
+/* --- what changes the meaning of names
+ * --------------------------------------------------------------- */
+
+void sb_record_moved(void)
+{
+	struct sb_recorder *st = sb_self();
+	uint32_t where;
+
+	if (!sb_recorder_on())
+		return;
+	sb_fork_check(st);
+	where = sb_add(&st->where_next, 1) + 1;
+	if (!sb_load(&st->sandboxed)) {
+		if (sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid) {
+			sb_store(&st->strayed, 1);
+			return;
+		}
+		sb_write_where(st, where);
+	}
+	sb_store(&st->where, where);
+}
+
+/* Appends what `path` names, as the present root calls it, to the name of the present root. */
+static bool name_root(struct sb_recorder *st, const char *path, char *buf, size_t size)
+{
+	long fd = sb_raw(SYS_openat, AT_FDCWD, (long)path, O_PATH | O_CLOEXEC, 0, 0, 0);
+	size_t len = 0, at = 0;
+	bool named;
+
+	if (failed(fd))
+		return false;
+	(void)sb_puts(buf, size, &at, st->root);
+	named = name_dir((int)fd, buf + at, size - at, &len);
+	(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	buf[named ? at + len : 0] = 0;
+	if (sb_streq(buf, "/"))
+		buf[0] = 0;
+	return named;
+}
+
+long sb_record_chroot(const char *path)
+{
+	struct sb_recorder *st = sb_self();
+	bool ask = sb_recorder_on() && !sb_recorder_sandboxed();
+	char root[PATH_MAX];
+	bool named = ask && name_root(st, path, root, sizeof(root));
+	long raw = sb_raw(SYS_chroot, (long)path, 0, 0, 0, 0, 0);
+	size_t at = 0;
+
+	if (!raw && named) {
+		(void)sb_puts(st->root, sizeof(st->root), &at, root);
+		sb_record_moved();
+	}
+	return raw;
+}
+
+void sb_record_sandboxed(void)
+{
+	struct sb_recorder *st = sb_self();
+
+	if (!sb_recorder_on() || sb_load(&st->sandboxed))
+		return;
+	sb_fork_check(st);
+	sb_chunk_stock(st);
+	sb_store(&st->sandboxed, 1);
+}
+
+uint8_t sb_record_existed(int dirfd, const char *path)
+{
+	long raw;
+
+	if (!path || !sb_recorder_on() || sb_recorder_sandboxed())
+		return 0;
+	raw = sb_raw(SYS_faccessat, dirfd, (long)path, 0, 0, 0, 0);
+	if (!raw)
+		return SB_REC_EXISTED;
+	return raw == -2 /* ENOENT */ ? SB_REC_NEW : 0;
+}

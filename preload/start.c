@@ -1,0 +1,226 @@
+#include "preload/start.h"
+
+#include <fcntl.h>
+#include <linux/mman.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "preload/chunk.h"
+#include "preload/str.h"
+#include "preload/write.h"
+
+#define PAGE	  4096
+#define ARGV_ROOM 8192
+#define SETTLED	  2u
+
+extern char **__environ __attribute__((weak, visibility("default")));
+
+static bool failed(long raw)
+{
+	return (unsigned long)raw > -4096UL;
+}
+
+bool sb_flag(const struct sb_recorder *st, char flag)
+{
+	return sb_strchr(st->flags, flag) != NULL;
+}
+
+char *const *sb_env_find(char *const *envp, const char *name)
+{
+	char *const *found = NULL;
+
+	for (; envp && *envp; envp++)
+		if (sb_starts(*envp, name))
+			found = envp;
+	return found;
+}
+
+/* The directory of our module in a list like LD_PRELOAD's, where its last element is ours. */
+static bool find_modules(struct sb_recorder *st, char *const *variable, const char *name,
+			 const char *ours)
+{
+	const char *list, *last, *base;
+	size_t at = 0;
+
+	if (!variable)
+		return false;
+	list = last = *variable + sb_strlen(name);
+	for (const char *p = list; *p; p++)
+		if (*p == ':' || *p == ' ')
+			last = p + 1;
+	base = sb_basename(last);
+	return sb_streq(base, ours) && base > last &&
+	       sb_put(st->modules, sizeof(st->modules), &at, last, (size_t)(base - 1 - last));
+}
+
+static bool parse(struct sb_recorder *st, char *const *envp)
+{
+	char *const *variable = sb_env_find(envp, SB_ENV_TRACE "=");
+	const char *p;
+	size_t at = 0, flags = 0;
+
+	if (!variable)
+		return false;
+	for (p = *variable + sizeof(SB_ENV_TRACE); *p && *p != ':' && *p != '.'; p++)
+		st->token = st->token << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	if (*p == '.')
+		for (p++; *p && *p != ':'; p++)
+			(void)sb_put(st->flags, sizeof(st->flags), &flags, p, 1);
+	st->sandboxed = sb_flag(st, 's');
+	if (!find_modules(st, sb_env_find(envp, "LD_PRELOAD="), "LD_PRELOAD=", SB_PRELOAD_NAME))
+		(void)find_modules(st, sb_env_find(envp, "LD_AUDIT="), "LD_AUDIT=", SB_AUDIT_NAME);
+	return *p == ':' && sb_puts(st->log_path, sizeof(st->log_path), &at, p + 1);
+}
+
+static bool map_log(struct sb_recorder *st, int fd)
+{
+	long p = sb_raw(SYS_mmap, 0, SB_LOG_HEADER, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct sb_log_header *log = (struct sb_log_header *)p;
+
+	if (failed(p))
+		return false;
+	if (log->magic != SB_LOG_MAGIC || log->version != SB_LOG_VERSION ||
+	    log->chunk_size != SB_CHUNK || sb_load(&log->closed)) {
+		(void)sb_raw(SYS_munmap, p, SB_LOG_HEADER, 0, 0, 0, 0);
+		return false;
+	}
+	st->log = log;
+	return true;
+}
+
+/*
+ * A fork child must find out that it is one without a system call per event: a page that the kernel
+ * wipes in it (4.14). Older kernels: getpid, and a page that the child lacks tells it from a vfork
+ * child.
+ */
+static void watch_forks(struct sb_recorder *st)
+{
+	long p = sb_raw(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+
+	if (failed(p))
+		return;
+	if (!failed(sb_raw(SYS_madvise, p, PAGE, MADV_WIPEONFORK, 0, 0, 0))) {
+		*(uint32_t *)p = SETTLED;
+		st->settled = (uint32_t *)p;
+	} else if (!failed(sb_raw(SYS_madvise, p, PAGE, MADV_DONTFORK, 0, 0, 0))) {
+		st->stays = (void *)p;
+	}
+}
+
+/* Splits /proc/self/cmdline in `buf`, for who was not told argv. */
+static void ask_argv(char *buf, size_t size, char **argv, size_t max)
+{
+	long fd = sb_raw(SYS_openat, AT_FDCWD, (long)"/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0,
+			 0, 0);
+	long n = failed(fd) ? 0 : sb_raw(SYS_read, fd, (long)buf, (long)size - 1, 0, 0, 0);
+	size_t count = 0;
+
+	if (!failed(fd))
+		(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	n = failed(n) ? 0 : n;
+	buf[n] = 0;
+	for (char *p = buf; p < buf + n && count + 1 < max; p += sb_strlen(p) + 1)
+		argv[count++] = p;
+	argv[count] = NULL;
+}
+
+static void hello(struct sb_recorder *st, char *const *argv)
+{
+	struct sb_rec head = {.kind = SB_REC_HELLO, .arg = st->token};
+	char cwd[PATH_MAX];
+
+	sb_cwd(st, cwd, sizeof(cwd));
+	if (!sb_load(&st->sandboxed))
+		head.value = (int32_t)sb_raw(SYS_getppid, 0, 0, 0, 0, 0, 0);
+	(void)sb_write(&head, (struct sb_text[]){{cwd, sb_strlen(cwd)}}, 1, argv, ARGV_ROOM, NULL);
+}
+
+static void hello_asking(struct sb_recorder *st)
+{
+	static char buf[ARGV_ROOM]; /* once per image, and a 16 KiB stack has no room for it */
+	static char *argv[512];
+
+	ask_argv(buf, sizeof(buf), argv, sizeof(argv) / sizeof(argv[0]));
+	hello(st, argv);
+}
+
+bool sb_start(char *const *argv, char *const *envp)
+{
+	struct sb_recorder *st = sb_self();
+	uint32_t untouched = SB_UNTOUCHED;
+	long fd;
+	bool ok;
+
+	if (!sb_cas(&st->phase, &untouched, SB_STARTING))
+		return sb_load(&st->phase) == SB_ON;
+	fd = parse(st, envp) ? sb_raw(SYS_openat, AT_FDCWD, (long)st->log_path,
+				      O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0, 0, 0)
+			     : -1;
+	ok = !failed(fd) && map_log(st, (int)fd);
+	if (ok && !st->sandboxed) {
+		st->pid = (int32_t)sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0);
+		watch_forks(st);
+	}
+	if (ok && !sb_chunk_first(st, (int)fd))
+		(void)sb_add(&st->log->lost, 1);
+	if (!failed(fd))
+		(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	sb_store(&st->phase, ok ? SB_ON : SB_OFF);
+	if (ok && (argv || st->sandboxed))
+		hello(st, argv);
+	else if (ok)
+		hello_asking(st);
+	return ok;
+}
+
+bool sb_start_late(void)
+{
+	/* Before the libc has set its environment there is nothing to go by yet: ask again later.
+	 */
+	return &__environ && __environ && sb_start(NULL, __environ);
+}
+
+static void became_child(struct sb_recorder *st)
+{
+	struct sb_rec head = {.kind = SB_REC_HELLO, .dirfd = 1, .arg = st->image};
+
+	head.where = sb_load(&st->where);
+	st->strayed = 0;
+	/* A sandboxed child may not ask for a chunk: it writes on in its parent's. */
+	if (sb_load(&st->sandboxed))
+		return;
+	st->pid = (int32_t)sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	if (sb_chunk_first(st, -1)) {
+		char cwd[PATH_MAX];
+
+		sb_cwd(st, cwd, sizeof(cwd));
+		head.value = (int32_t)sb_raw(SYS_getppid, 0, 0, 0, 0, 0, 0);
+		(void)sb_write(&head, (struct sb_text[]){{cwd, sb_strlen(cwd)}}, 1, NULL, 0, NULL);
+		if (st->root[0])
+			sb_write_where(st, head.where);
+	} else {
+		(void)sb_add(&st->log->lost, 1);
+	}
+}
+
+void sb_fork_check(struct sb_recorder *st)
+{
+	uint32_t wiped = 0;
+	int32_t pid, before;
+
+	if (st->settled) {
+		if (sb_load(st->settled) == SETTLED || !sb_cas(st->settled, &wiped, 1))
+			return;
+		became_child(st);
+		sb_store(st->settled, SETTLED);
+		return;
+	}
+	if (!st->stays || sb_load(&st->sandboxed))
+		return;
+	pid = (int32_t)sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	before = sb_load(&st->pid);
+	if (pid != before && failed(sb_raw(SYS_msync, (long)st->stays, PAGE, MS_ASYNC, 0, 0, 0)) &&
+	    sb_cas(&st->pid, &before, pid))
+		became_child(st);
+}

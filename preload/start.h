@@ -1,0 +1,27 @@
+/*
+ * How a process comes to be traced: the variable SIDEBUNDLE_TRACE=TOKEN[.FLAGS]:LOG, where
+ * LD_PRELOAD and LD_AUDIT say where our modules are. Flags, one letter each:
+ *
+ *   s  it runs under a seccomp filter that its ancestor put on itself: no system call that ld.so
+ * would not make t  our suffix stands in GLIBC_TUNABLES m  the audit module measures static TLS,
+ * and starts the image again
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "preload/state.h"
+
+/* Opens the log and says hello. argv may be NULL: then it is asked of /proc. False: not traced, or
+ * no way to the log. */
+bool sb_start(char *const *argv, char *const *envp);
+/* The same from the libc's environment, at the first hook. */
+bool sb_start_late(void);
+
+/* A fork child that runs on becomes an image of its own. */
+void sb_fork_check(struct sb_recorder *st);
+
+bool sb_flag(const struct sb_recorder *st, char flag);
+/* The last variable NAME= of the environment, NULL. `name` comes with its '='. */
+char *const *sb_env_find(char *const *envp, const char *name);

@@ -1,0 +1,96 @@
+/*
+ * What the recorder keeps in a traced process. One state per process: the audit module's where it
+ * is there, which hands it to the preload (sb_share, before the preload is relocated), else the
+ * preload's own.
+ *
+ * Every field that two threads, a signal handler or a vfork child can meet is atomic by builtins.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/recorder.h"
+
+#define SB_WINDOWS 64u	 /* chunks kept mapped */
+#define SB_REPEATS 4096u /* slots of the table of repeats */
+#define SB_SPARES  8u	 /* chunks claimed ahead when a process sandboxes itself */
+
+enum sb_phase { SB_UNTOUCHED, SB_STARTING, SB_ON, SB_OFF };
+
+/* A chunk that is mapped here. `state`: 0 free, 1 changing hands, else its serial number, shifted.
+ */
+struct sb_window {
+	uint32_t state;
+	uint32_t users; /* who is inside now; never unmapped while there are any */
+	uint32_t used;	/* a hint: no free room before this offset */
+	struct sb_chunk *chunk;
+	uint64_t number; /* in the log */
+	uint64_t image;	 /* who claimed it */
+};
+
+/*
+ * Where a record is in this process: serial, window and offset packed in a word; 0 none. It goes
+ * stale when the window does, and is then refused.
+ */
+#define SB_REF(serial, window, offset) \
+	((uint64_t)(serial) << 24 | (uint64_t)(window) << 16 | (uint64_t)(offset) / 8)
+
+struct sb_repeat {
+	uint64_t hash;
+	uint64_t ref;
+};
+
+struct sb_recorder {
+	uint32_t phase;	    /* enum sb_phase */
+	uint32_t sandboxed; /* no system call of our own any more */
+	uint32_t switching; /* somebody is fetching the next chunk */
+	uint32_t strayed;   /* a vfork child has moved: its cwd is not this image's */
+	uint32_t where;	    /* generation of cwd and root */
+	uint32_t where_next;
+	uint32_t epoch; /* raised when names may have come to mean other files */
+	uint32_t serial;
+	int32_t pid;
+	uint32_t hidden;   /* our variables are out of the program's sight */
+	uint64_t image;	   /* first chunk plus one */
+	uint64_t current;  /* window<<32 | its state: where records go */
+	uint64_t claimed;  /* a chunk that was claimed and could not be mapped, plus one */
+	uint64_t starved;  /* `allocated` when waiting for more was given up, plus one */
+	uint64_t token;	   /* place of the exec record that started this image */
+	uint32_t *settled; /* wiped in a fork child (or NULL): 2 when its image is known */
+	void *stays;	   /* where the kernel cannot wipe: a page that a fork child lacks */
+	struct sb_log_header *log;
+	uint64_t spare[SB_SPARES]; /* as `current` */
+	char flags[16];		   /* of the variable, see preload/start.h */
+	char log_path[PATH_MAX];
+	char modules[PATH_MAX]; /* directory of our modules */
+	char root[PATH_MAX];	/* "" or what this process calls / */
+	struct sb_window windows[SB_WINDOWS];
+	struct sb_repeat repeats[SB_REPEATS];
+};
+
+/* The preload exports one of these as `sidebundle_share`; `size` tells that both are of one build.
+ */
+struct sb_share {
+	struct sb_recorder *state;
+	uint64_t size;
+};
+#define SB_SHARE_NAME "sidebundle_share"
+extern struct sb_share sidebundle_share;
+/* NULL: none was handed over. In the audit module: always. */
+struct sb_recorder *sb_shared_state(void);
+
+#define SB_PRELOAD_NAME "sidebundle-preload.so"
+#define SB_AUDIT_NAME	"sidebundle-audit.so"
+
+/* The state in use. */
+struct sb_recorder *sb_self(void);
+
+#define sb_load(p)     __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define sb_store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define sb_add(p, v)   __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST)
+#define sb_sub(p, v)   __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST)
+#define sb_swap(p, v)  __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define sb_cas(p, want, v) \
+	__atomic_compare_exchange_n(p, want, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)

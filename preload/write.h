@@ -1,0 +1,23 @@
+/* Records, put together: a head, strings, and perhaps an argument list. */
+#pragma once
+
+#include "preload/state.h"
+
+struct sb_text {
+	const char *s;
+	size_t len;
+};
+
+/*
+ * Writes one record. Of argv as much as fits `argv_room` bytes, with SB_REC_CUT where that is not
+ * all of it. Returns its place in the log, 0 where there was no room; *ret_ref (may be NULL) finds
+ * it again.
+ */
+uint64_t sb_write(const struct sb_rec *head, const struct sb_text *text, unsigned texts,
+		  char *const *argv, size_t argv_room, uint64_t *ret_ref);
+
+/* Tells what cwd and root are, for generation `where`. */
+void sb_write_where(struct sb_recorder *st, uint32_t where);
+
+/* "" where it is not known. */
+void sb_cwd(struct sb_recorder *st, char *buf, size_t size);
