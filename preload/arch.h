@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #if defined(__x86_64__)
 
 static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long e, long f)
@@ -23,6 +25,11 @@ static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long
 static inline void sb_arch_relax(void)
 {
 	__builtin_ia32_pause();
+}
+
+static inline uint64_t sb_arch_cycles(void)
+{
+	return __builtin_ia32_rdtsc();
 }
 
 /* e_machine of what this kernel runs natively with our modules. */
@@ -50,6 +57,14 @@ static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long
 static inline void sb_arch_relax(void)
 {
 	__asm__ volatile("yield" ::: "memory");
+}
+
+static inline uint64_t sb_arch_cycles(void)
+{
+	uint64_t ticks;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+	return ticks;
 }
 
 #define SB_ARCH_MACHINE 183 /* EM_AARCH64 */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "preload/arch.h"
 #include "preload/chunk.h"
 #include "preload/start.h"
 #include "preload/str.h"
@@ -161,6 +162,9 @@ uint64_t sb_write(const struct sb_rec *head, const struct sb_text *text, unsigne
 	slot.rec->strings = argv ? 255 : (uint8_t)texts;
 	if (!slot.rec->count)
 		slot.rec->count = 1;
+	/* Seccomp's strict mode takes the counter away, with a signal. */
+	if (!sb_recorder_sandboxed())
+		slot.rec->tick = (uint32_t)(sb_arch_cycles() / 1024);
 	p = slot.rec->text;
 	end = (char *)slot.rec + sizeof(*head) + (size - sizeof(*head));
 	for (unsigned i = 0; p && i < texts; i++)
