@@ -390,3 +390,8 @@ uint8_t sb_record_existed(int dirfd, const char *path)
 		return SB_REC_EXISTED;
 	return raw == -2 /* ENOENT */ ? SB_REC_NEW : 0;
 }
+
+bool sb_recorder_audited(void)
+{
+	return sb_shared_state() != NULL;
+}
