@@ -134,6 +134,11 @@ $(BUILD)/tests/tools/holds $(BUILD)/tests/tools/oracle: $(BUILD)/tests/tools/%: 
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
 		-o $@ $(filter %.c %.o,$^) $(LIBS)
 
+BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+$(BUILD)/tests/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -o $@ $<
+
 .PHONY: unit unit-binaries targets deps roots check check-all check-built
 unit-binaries: $(UNIT_BIN)
 unit: $(UNIT_BIN)
@@ -150,6 +155,18 @@ check check-all:
 	@$(MAKE) --no-print-directory check-built ALL=$(if $(filter %all,$@),--all)
 check-built: all $(UNIT_BIN) targets roots
 	@tests/run --build $(BUILD) --parts unit,cli $(ALL) $(ONLY)
+
+.PHONY: bench bench-built demo demo-built
+bench:
+	@$(MAKE) --no-print-directory deps SETS="build bench"
+	@$(MAKE) --no-print-directory bench-built
+bench-built: all $(BENCH_BIN)
+	@BUILD=$(BUILD) tests/bench/run
+demo:
+	@$(MAKE) --no-print-directory deps SETS="build demo"
+	@$(MAKE) --no-print-directory demo-built
+demo-built: all $(BUILD)/tests/tools/enter
+	@BUILD=$(BUILD) tests/demo
 
 MAN := $(wildcard docs/*.[1-9])
 .PHONY: install uninstall
