@@ -90,7 +90,7 @@ $(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o)
 	$(CC) -shared -nostdlib -Wl,-z,relro,-z,now -Wl,-soname,$(@F) -o $@ $^ -lgcc
 
 # --- the launcher: static, musl -------------------------------------------------------------------------
-LAUNCHER_SRC := $(wildcard launcher/*.c)
+LAUNCHER_SRC := $(wildcard launcher/*.c) common/err.c common/buf.c common/path.c
 $(BUILD)/launcher/%.o: %.c
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fPIE -ffunction-sections -fdata-sections -c -o $@ $<

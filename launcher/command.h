@@ -1,0 +1,25 @@
+/*
+ * What to execute: arguments and environment, the same for every run mode but where a mode says so.
+ *
+ * Elements of both lists belong to the plan and to the process.
+ */
+#pragma once
+
+#include "launcher/plan.h"
+
+/*
+ * The program's arguments after argv[0]: the recorded ones, then the user's. `argv` is main's own.
+ */
+int launch_command_args(const struct launch_entry *entry, char *const *argv,
+			struct launch_strings *ret, struct sb_err *err);
+/* argv[0]: recorded, or the one that we were given. */
+const char *launch_command_name(const struct launch_entry *entry, char *const *argv);
+
+/*
+ * The user's environment, with the plan's `set` replacing and the entry's recorded variables where
+ * the user has none. `host_libraries`: the program starts others of this machine, which the
+ * recorded variables of the dynamic linker would lead astray: they are left out.
+ */
+int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
+		       char *const *environment, bool host_libraries, struct launch_strings *ret,
+		       struct sb_err *err);

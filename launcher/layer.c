@@ -1,0 +1,188 @@
+#include "launcher/layer.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+#define LAYER_NAME "sidebundle."
+
+/* The reaper of the run before may need a moment. */
+static int lock(int fd)
+{
+	const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+
+	for (int tries = 0; tries < 200; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			break;
+		(void)nanosleep(&moment, NULL); /* shorter is fine */
+	}
+	return -errno;
+}
+
+int launch_layer_claim(struct launch_layer *layer, const struct launch_places *places,
+		       struct sb_err *err)
+{
+	layer->payload_fd = open(layer->payload, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (layer->payload_fd < 0)
+		return sb_fail(err, errno, "open the payload '%s'", layer->payload);
+	if (!places->writable || !*places->writable)
+		return 0;
+	if (mkdir(places->writable, 0700) < 0 && errno != EEXIST)
+		return sb_fail(err, errno, "SIDEBUNDLE_WRITABLE: make '%s'", places->writable);
+	auto_free char *path = realpath(places->writable, NULL);
+	auto_fd int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return sb_fail(err, errno, "SIDEBUNDLE_WRITABLE: open '%s'", places->writable);
+	int rc = lock(fd);
+	if (rc == -EWOULDBLOCK)
+		return sb_fail(err, SB_ESAID,
+			       "SIDEBUNDLE_WRITABLE: '%s' is in use by another run; give each run its own",
+			       path);
+	if (rc < 0)
+		return sb_fail(err, -rc, "SIDEBUNDLE_WRITABLE: lock '%s'", path);
+	if (sb_buf_set(&layer->path, path) < 0)
+		return sb_fail(err, ENOMEM, "SIDEBUNDLE_WRITABLE");
+	layer->claim = sb_steal_fd(&fd);
+	return 0;
+}
+
+/* A new directory of ours below `place`. */
+static int make_temporary(struct launch_layer *layer, const char *place, struct sb_err *err)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof path, "%s/" LAYER_NAME "XXXXXX", place) >= (int)sizeof path)
+		return sb_fail(err, ENAMETOOLONG, "make a directory in '%s'", place);
+	if (!mkdtemp(path))
+		return sb_fail(err, errno, "make a directory in '%s'", place);
+	return sb_buf_set(&layer->path, path) < 0 ? sb_fail(err, ENOMEM, "make '%s'", path) : 0;
+}
+
+/* The four directories, and the descriptors. */
+static int open_parts(struct launch_layer *layer, struct sb_err *err)
+{
+	static const char *const parts[] = {"upper", "work", "lower", "root"};
+
+	sb_closep(&layer->dir);
+	sb_closep(&layer->upper);
+	layer->dir = open(layer->path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (layer->dir < 0 || fchdir(layer->dir) < 0)
+		return sb_fail(err, errno, "open '%s'", layer->path.s);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (mkdirat(layer->dir, parts[i], 0700) < 0 && errno != EEXIST)
+			return sb_fail(err, errno, "make '%s/%s'", layer->path.s, parts[i]);
+	layer->upper = openat(layer->dir, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return layer->upper < 0 ? sb_fail(err, errno, "open '%s/upper'", layer->path.s) : 0;
+}
+
+/*
+ * overlay in a user namespace keeps its notes in user.* attributes. A file system without them (a
+ * tmpfs before Linux 6.6) mounts, and then fails rmdir followed by mkdir.
+ */
+static bool keeps_attributes(const struct launch_layer *layer)
+{
+	return layer->privileged || fsetxattr(layer->dir, "user.sidebundle", "1", 1, 0) == 0;
+}
+
+static int mount_here(struct launch_layer *layer, const struct launch_ops *ops, bool overlay,
+		      struct sb_err *err)
+{
+	int rc = open_parts(layer, err);
+
+	if (rc < 0)
+		return rc;
+	if (overlay && !keeps_attributes(layer))
+		return sb_fail(err, errno, "keep overlay's attributes in '%s'", layer->path.s);
+	layer->overlay = overlay;
+	rc = launch_layer_fill(layer, ops, err);
+	if (rc < 0)
+		return rc;
+	return overlay ? launch_layer_mount_overlay(layer, err)
+		       : launch_layer_mount_parts(layer, err);
+}
+
+static int try_place(struct launch_layer *layer, const char *place,
+		     const struct launch_reaper *reaper, const struct launch_ops *ops, bool overlay,
+		     struct sb_err *err)
+{
+	int rc = make_temporary(layer, place, err);
+
+	if (rc == 0)
+		rc = launch_reaper_add(reaper, layer->path.s, false, err);
+	return rc < 0 ? rc : mount_here(layer, ops, overlay, err);
+}
+
+/* Memory that goes with the namespace. Mounted where nobody needs to look any more. */
+static int try_tmpfs(struct launch_layer *layer, const struct launch_ops *ops, bool overlay,
+		     struct sb_err *err)
+{
+	sb_buf_cut(&layer->path, 0);
+	if (sb_buf_printf(&layer->path, "%s/libexec", layer->bundle) < 0)
+		return sb_fail(err, ENOMEM, "mount a tmpfs");
+	if (!layer->tmpfs &&
+	    mount("tmpfs", layer->path.s, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
+		return sb_fail(err, errno, "mount a tmpfs on '%s'", layer->path.s);
+	layer->tmpfs = true;
+	return mount_here(layer, ops, overlay, err);
+}
+
+static int try_all(struct launch_layer *layer, const struct launch_places *places,
+		   const struct launch_reaper *reaper, const struct launch_ops *ops, bool overlay,
+		   struct sb_err *err)
+{
+	auto_buf home_cache = SB_BUF_INIT;
+	int rc = -1;
+
+	if (!places->cache && places->home && places->home[0] == '/' &&
+	    sb_buf_printf(&home_cache, "%s/.cache", places->home) < 0)
+		return sb_fail(err, ENOMEM, "look for a place to write");
+	const char *const candidates[] = {
+		places->tmpdir,
+		places->cache ? places->cache : home_cache.s,
+		"/var/tmp",
+		"/tmp",
+	};
+	for (size_t i = 0; reaper && rc < 0 && i < sizeof candidates / sizeof *candidates; i++)
+		if (candidates[i] && candidates[i][0] == '/')
+			rc = try_place(layer, candidates[i], reaper, ops, overlay, err);
+	return rc < 0 ? try_tmpfs(layer, ops, overlay, err) : rc;
+}
+
+int launch_layer_make(struct launch_layer *layer, const struct launch_places *places,
+		      const struct launch_reaper *reaper, const struct launch_ops *ops,
+		      struct sb_err *err)
+{
+	struct sb_err refused = SB_ERR_INIT;
+	int rc;
+
+	if (layer->claim < 0) {
+		rc = try_all(layer, places, reaper, ops, true, &refused);
+		return rc < 0 ? try_all(layer, places, reaper, ops, false, err) : rc;
+	}
+	rc = reaper ? launch_reaper_add(reaper, layer->path.s, true, err) : 0;
+	if (rc == 0 && mount_here(layer, ops, true, &refused) < 0)
+		rc = mount_here(layer, ops, false, err);
+	return rc < 0 ? sb_wrap(err, "SIDEBUNDLE_WRITABLE") : rc;
+}
+
+void launch_layer_close(struct launch_layer *layer)
+{
+	sb_closep(&layer->payload_fd);
+	sb_closep(&layer->claim);
+	sb_closep(&layer->dir);
+	sb_closep(&layer->upper);
+	layer->payload_fd = layer->claim = layer->dir = layer->upper = -1;
+	sb_buf_free(&layer->path);
+}

@@ -1,0 +1,108 @@
+/* The program behind every bin/ENTRY: finds its bundle, chooses a run mode, becomes the program. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "launcher/bundle.h"
+#include "launcher/mode.h"
+#include "launcher/plan.h"
+
+extern char **environ;
+
+/* In one write: several bundles may share a terminal. */
+static void say(const struct sb_err *err)
+{
+	char line[sizeof err->msg + 300] = "sidebundle: ";
+	size_t len = strlen(line);
+
+	sb_err_line(err, line + len, sizeof line - len - 1);
+	len = strlen(line);
+	line[len++] = '\n';
+	(void)!write(STDERR_FILENO, line, len); /* nobody is left to be told */
+}
+
+static int fail(const struct sb_err *err)
+{
+	say(err);
+	switch (err->code) {
+	case LAUNCH_NOT_FOUND:
+		return 127;
+	case LAUNCH_NOT_RUNNABLE:
+		return 126;
+	default:
+		return 125;
+	}
+}
+
+static bool verbose(void)
+{
+	const char *value = getenv("SIDEBUNDLE_VERBOSE");
+
+	return value && *value && strcmp(value, "0") != 0;
+}
+
+static void say_mode(const struct launch_mode *mode, const char *by, const struct sb_err *why)
+{
+	struct sb_err line = SB_ERR_INIT;
+
+	(void)sb_fail(&line, SB_ESAID, "%s mode (%s)%s%s", mode->name, by, why->code ? ": " : "",
+		      why->msg);
+	say(&line);
+}
+
+static int run(struct launch_request *request, struct sb_err *err)
+{
+	const char *asked = getenv("SIDEBUNDLE_RUN_MODE");
+	const char *by = asked && *asked ? "by SIDEBUNDLE_RUN_MODE" : "the bundle's own";
+	const struct launch_mode *mode;
+	struct sb_err why = SB_ERR_INIT;
+	char cwd[PATH_MAX];
+	int rc = launch_mode_choose(asked && *asked ? asked : request->plan->mode, &mode, &why, err);
+
+	if (rc < 0)
+		return rc;
+	/* Deleted, or outside of our root: "(unreachable)/...". */
+	if (getcwd(cwd, sizeof cwd) && cwd[0] == '/')
+		request->cwd = cwd;
+	if (verbose())
+		say_mode(mode, by, &why);
+	rc = mode->run(request, err);
+	return sb_wrap(err, "%s mode", mode->name);
+}
+
+int main(int argc, char **argv)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct launch_plan plan = {NULL};
+	struct sb_buf dir = SB_BUF_INIT, name = SB_BUF_INIT, payload = SB_BUF_INIT;
+	const char *execfn = (const char *)getauxval(AT_EXECFN);
+
+	(void)argc;
+	if (launch_bundle_find("/proc/self/exe", execfn, &dir, &name, &err) < 0)
+		return fail(&err);
+	if (launch_plan_read(dir.s, &plan, &err) < 0)
+		return fail(&err);
+	if (sb_buf_printf(&payload, "%s/payload", dir.s[1] ? dir.s : "") < 0) {
+		(void)sb_fail(&err, ENOMEM, "start");
+		return fail(&err);
+	}
+	struct launch_request request = {
+		.bundle = dir.s,
+		.payload = payload.s,
+		.plan = &plan,
+		.entry = launch_plan_find(&plan, name.s),
+		.argv = argv,
+		.environment = environ,
+	};
+	if (!request.entry) {
+		(void)sb_fail(&err, LAUNCH_NOT_FOUND,
+			      "the bundle '%s' has no entry '%s' (was it renamed?)", dir.s, name.s);
+		return fail(&err);
+	}
+	(void)run(&request, &err);
+	return fail(&err);
+}

@@ -1,0 +1,192 @@
+/*
+ * This machine as it is, but with the payload's program and libraries: through the payload's own
+ * dynamic linker, told where to look.
+ *
+ * What this leaves to the machine: its /etc/ld.so.preload, and default directories for a library
+ * that the bundle lacks.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "launcher/command.h"
+#include "launcher/mode.h"
+
+/* Where the payload's `path` really is on this machine; links are followed inside the payload. */
+static int locate(const struct launch_request *request, const char *path, struct sb_buf *ret,
+		  struct sb_err *err)
+{
+	auto_buf real = SB_BUF_INIT;
+	struct sb_err absent = SB_ERR_INIT;
+
+	if (sb_resolve(request->payload, path, 0, NULL, NULL, &real, &absent) < 0)
+		return sb_fail(err, LAUNCH_NOT_FOUND,
+			       "'%s' is not in the bundle: make the bundle again", path);
+	return sb_in_root(ret, request->payload, real.s) < 0 ? sb_fail(err, ENOMEM, "find '%s'", path)
+							     : 0;
+}
+
+static int library_path(const struct launch_request *request, struct sb_buf *ret,
+			struct sb_err *err)
+{
+	const struct launch_strings *libs = &request->entry->libs;
+
+	/* The dynamic linker knows no escape. */
+	if (strpbrk(request->payload, ":;"))
+		return sb_fail(err, SB_ESAID,
+			       "the bundle's path '%s' has a ':' or ';', which a library path cannot have: "
+			       "move the bundle, or set SIDEBUNDLE_RUN_MODE=namespace",
+			       request->bundle);
+	for (size_t i = 0; i < libs->count; i++) {
+		auto_buf dir = SB_BUF_INIT;
+		struct sb_err absent = SB_ERR_INIT;
+
+		if (locate(request, libs->items[i], &dir, &absent) < 0)
+			continue;
+		if ((ret->len && sb_buf_putc(ret, ':') < 0) || sb_buf_puts(ret, dir.s) < 0)
+			return sb_fail(err, ENOMEM, "make the library path");
+	}
+	return 0;
+}
+
+/* --argv0 came with glibc 2.33, some distributions' 2.31 have it: the file itself tells. */
+static bool knows(const char *linker, const char *option)
+{
+	struct stat st;
+	auto_fd int fd = open(linker, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
+		return false;
+	void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return false;
+	bool found = memmem(bytes, (size_t)st.st_size, option, strlen(option)) != NULL;
+	(void)munmap(bytes, (size_t)st.st_size); /* the process is about to be replaced */
+	return found;
+}
+
+/* What to execute, with everything that must live until then. */
+struct host_command {
+	struct sb_buf linker, libraries, program, script;
+	struct launch_strings argv, environment;
+};
+
+static void command_free(struct host_command *c)
+{
+	sb_buf_free(&c->linker);
+	sb_buf_free(&c->libraries);
+	sb_buf_free(&c->program);
+	sb_buf_free(&c->script);
+	launch_strings_free(&c->argv);
+	launch_strings_free(&c->environment);
+}
+
+static int add_all(struct launch_strings *list, const char *const *items, struct sb_err *err)
+{
+	for (; *items; items++)
+		if (launch_strings_add(list, *items) < 0)
+			return sb_fail(err, ENOMEM, "make the command");
+	return 0;
+}
+
+static int add_linker(const struct launch_request *request, struct host_command *c,
+		      const char *name, struct sb_err *err)
+{
+	const char *interp = request->entry->interp;
+	bool musl = strncmp(sb_path_base(interp), "ld-musl-", 8) == 0;
+	int rc = locate(request, interp, &c->linker, err);
+
+	if (rc == 0)
+		rc = library_path(request, &c->libraries, err);
+	if (rc < 0)
+		return rc;
+	const char *const words[] = {c->linker.s, musl ? NULL : "--inhibit-cache", NULL};
+	const char *const path[] = {"--library-path", sb_buf_str(&c->libraries), NULL};
+	const char *const argv0[] = {"--argv0", name, NULL};
+
+	rc = add_all(&c->argv, words, err);
+	if (rc == 0 && c->libraries.len)
+		rc = add_all(&c->argv, path, err);
+	if (rc == 0 && knows(c->linker.s, "argv0"))
+		rc = add_all(&c->argv, argv0, err);
+	return rc;
+}
+
+static int build(const struct launch_request *request, struct host_command *c, struct sb_err *err)
+{
+	const struct launch_entry *entry = request->entry;
+	const char *program = entry->program ? entry->program : entry->exec;
+	int rc = locate(request, program, &c->program, err);
+
+	if (rc == 0 && entry->program)
+		rc = locate(request, entry->exec, &c->script, err);
+	if (rc < 0)
+		return rc;
+	/* An interpreter finds its own files by this name; for a script it is the kernel's choice. */
+	const char *name = entry->program ? c->program.s : launch_command_name(entry, request->argv);
+	if (entry->interp)
+		rc = add_linker(request, c, name, err);
+	const char *const first[] = {entry->interp ? c->program.s : name, NULL};
+	if (rc == 0)
+		rc = add_all(&c->argv, first, err);
+	if (rc == 0 && entry->program) {
+		const char *const script[] = {c->script.s, NULL};
+
+		if (entry->prefix.count)
+			rc = add_all(&c->argv, entry->prefix.items, err);
+		if (rc == 0)
+			rc = add_all(&c->argv, script, err);
+	}
+	if (rc == 0)
+		rc = launch_command_args(entry, request->argv, &c->argv, err);
+	if (rc == 0)
+		rc = launch_command_env(request->plan, entry, request->environment, true,
+					&c->environment, err);
+	return rc;
+}
+
+/* The recorded directory as this machine has it, or else as it was. */
+static int go_to_directory(const struct launch_request *request, struct sb_err *err)
+{
+	auto_buf copy = SB_BUF_INIT;
+	const char *cwd = request->entry->cwd;
+
+	if (!cwd || chdir(cwd) == 0)
+		return 0;
+	if (locate(request, cwd, &copy, err) < 0 || chdir(copy.s) < 0)
+		return sb_fail(err, SB_ESAID,
+			       "cannot go to the recorded directory '%s', nor to the bundle's copy of it "
+			       "(%s): make it, or set SIDEBUNDLE_RUN_MODE=namespace",
+			       cwd, strerror(errno));
+	return 0;
+}
+
+static int run(const struct launch_request *request, struct sb_err *err)
+{
+	struct host_command c = {.argv = {NULL, 0, 0}};
+	const char *exec = request->entry->exec;
+	struct stat st;
+	int rc = build(request, &c, err);
+
+	if (rc == 0)
+		rc = go_to_directory(request, err);
+	/* The linker maps what it is given, whether it may be executed or not. */
+	if (rc == 0 && (stat(c.program.s, &st) < 0 || !S_ISREG(st.st_mode) ||
+			access(c.program.s, X_OK) < 0))
+		rc = sb_fail(err, LAUNCH_NOT_RUNNABLE, "cannot execute '%s': %s", exec,
+			     S_ISREG(st.st_mode) ? strerror(errno) : "not a program");
+	if (rc == 0)
+		rc = launch_exec(c.linker.len ? c.linker.s : c.program.s, exec,
+				 launch_strings_list(&c.argv), launch_strings_list(&c.environment),
+				 err);
+	command_free(&c);
+	return rc;
+}
+
+const struct launch_mode launch_mode_host = {"host", NULL, run};

@@ -1,0 +1,100 @@
+#include "launcher/mounts.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+/* In a user namespace, flags that a mount came with can be kept but not dropped. */
+static unsigned long kept_flags(const char *path)
+{
+	static const struct {
+		unsigned long st, ms;
+	} rows[] = {
+		{ST_NOSUID, MS_NOSUID},	  {ST_NODEV, MS_NODEV},		{ST_NOEXEC, MS_NOEXEC},
+		{ST_NOATIME, MS_NOATIME}, {ST_NODIRATIME, MS_NODIRATIME}, {ST_RELATIME, MS_RELATIME},
+	};
+	unsigned long flags = 0;
+	struct statvfs st;
+
+	if (statvfs(path, &st) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (st.f_flag & rows[i].st)
+			flags |= rows[i].ms;
+	return flags;
+}
+
+int launch_mount_bind(const char *source, const char *dest, bool read_only, struct sb_err *err)
+{
+	if (mount(source, dest, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return sb_fail(err, errno, "bind '%s' on '%s'", source, dest);
+	if (read_only &&
+	    mount(NULL, dest, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | kept_flags(dest), NULL) < 0)
+		return sb_fail(err, errno, "make '%s' read-only", dest);
+	return 0;
+}
+
+static int mount_proc(const char *dest, struct sb_err *err)
+{
+	/* Refused without a PID namespace of our own, but then the one of this machine is as good. */
+	if (mount("proc", dest, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+		return 0;
+	return launch_mount_bind("proc", dest, false, err);
+}
+
+/* The current directory is the root of this machine: sources are relative to it. */
+static int carry_out(const struct launch_op *op, struct sb_err *err)
+{
+	switch (op->kind) {
+	case LAUNCH_BIND:
+		return launch_mount_bind(op->source + 1, op->dest, false, err);
+	case LAUNCH_SHOW:
+		return launch_mount_bind(op->source + 1, op->dest, true, err);
+	case LAUNCH_PROC:
+		return mount_proc(op->dest, err);
+	case LAUNCH_PTS:
+		if (mount("devpts", op->dest, "devpts", MS_NOSUID | MS_NOEXEC,
+			  "newinstance,ptmxmode=0666,mode=620") < 0)
+			return sb_fail(err, errno, "mount '%s'", op->dest);
+		return 0;
+	case LAUNCH_SHM:
+		if (mount("tmpfs", op->dest, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0)
+			return sb_fail(err, errno, "mount '%s'", op->dest);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int launch_mount_all(const struct launch_ops *ops, const char *scratch, struct sb_err *err)
+{
+	auto_fd int machine = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (machine < 0)
+		return sb_fail(err, errno, "open '/'");
+	/* The old root ends up over the new one, where only our descriptor leads. */
+	if (chdir("root") < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		return sb_fail(err, errno, "make the payload the root (pivot_root)");
+	if (fchdir(machine) < 0)
+		return sb_fail(err, errno, "go back to this machine's root");
+	if (scratch)
+		(void)umount2(scratch + 1, MNT_DETACH); /* only tidies up */
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct launch_op *op = &ops->items[i];
+		struct sb_err refused = SB_ERR_INIT;
+
+		if (!launch_op_is_mount(op))
+			continue;
+		if (carry_out(op, &refused) < 0 && !op->optional) {
+			*err = refused;
+			return -err->code;
+		}
+	}
+	/* Old mounts may be busy elsewhere: detached here is all that counts. */
+	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return sb_fail(err, errno, "leave this machine's root");
+	return 0;
+}

@@ -1,0 +1,19 @@
+/*
+ * Carries out mounts.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/err.h"
+#include "launcher/ops.h"
+
+/* Binds with what is mounted below. Read-only as far as the first mount goes. */
+int launch_mount_bind(const char *source, const char *dest, bool read_only, struct sb_err *err);
+
+/*
+ * Makes ./root (a mount point) the root and carries out the mounts of `ops` in it; then this
+ * machine's file systems are out of reach, and the current directory is "/". `scratch`, where not
+ * NULL, is a mount of this machine to take away before its directories are bound.
+ */
+int launch_mount_all(const struct launch_ops *ops, const char *scratch, struct sb_err *err);

@@ -1,0 +1,34 @@
+#include "launcher/strings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int launch_strings_add(struct launch_strings *list, const char *item)
+{
+	if (list->count + 1 >= list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 16;
+		const char **grown = realloc(list->items, cap * sizeof *grown);
+
+		if (!grown)
+			return -ENOMEM;
+		list->items = grown;
+		list->cap = cap;
+	}
+	list->items[list->count++] = item;
+	list->items[list->count] = NULL;
+	return 0;
+}
+
+char **launch_strings_list(struct launch_strings *list)
+{
+	static const char *none[] = {NULL};
+
+	/* execve's prototype lacks the const that it keeps to. */
+	return (char **)(list->items ? list->items : none);
+}
+
+void launch_strings_free(struct launch_strings *list)
+{
+	free(list->items);
+	*list = (struct launch_strings){NULL, 0, 0};
+}
