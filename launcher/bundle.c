@@ -7,7 +7,8 @@
 
 #include "common/path.h"
 
-/* The kernel's own answer. A file that was unlinked or replaced since has a name that leads nowhere. */
+/* The kernel's own answer. A file that was unlinked or replaced since has a name that leads
+ * nowhere. */
 static int by_link(const char *link, struct sb_buf *ret)
 {
 	char path[PATH_MAX];
@@ -44,7 +45,8 @@ int launch_bundle_find(const char *link, const char *execfn, struct sb_buf *ret_
 
 	if (by_link(link, &path) < 0 && by_name(execfn, &path) < 0)
 		return sb_fail(err, SB_ESAID,
-			       "cannot find the bundle: '%s' does not tell (is /proc mounted?), and neither "
+			       "cannot find the bundle: '%s' does not tell (is /proc mounted?), "
+			       "and neither "
 			       "does the name '%s'; start the entry by its absolute path",
 			       link, execfn ? execfn : "");
 	char *slash = strrchr(path.s, '/');

@@ -43,7 +43,8 @@ static int map_ids(uid_t uid, gid_t gid, struct sb_err *err)
 	struct sb_err ignored = SB_ERR_INIT;
 
 	if (access("/proc/self/uid_map", F_OK) < 0)
-		return sb_fail(err, SB_ESAID, "a user namespace needs /proc: mount it, or " OR_HOST);
+		return sb_fail(err, SB_ESAID,
+			       "a user namespace needs /proc: mount it, or " OR_HOST);
 	(void)write_line("/proc/self/setgroups", "deny", &ignored); /* absent before Linux 3.19 */
 	(void)snprintf(line, sizeof line, "%u %u 1\n", (unsigned)uid, (unsigned)uid);
 	int rc = write_line("/proc/self/uid_map", line, err);
@@ -111,7 +112,8 @@ int launch_enter_namespaces(bool own_net, struct launch_rights *ret, struct sb_e
 	/* Nothing that we mount is seen outside; what is mounted outside later is seen here. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return sb_fail(err, SB_ESAID,
-			       "this machine grants user namespaces but no mounts in them (mount: %s): " OR_HOST
+			       "this machine grants user namespaces but no mounts in them (mount: "
+			       "%s): " OR_HOST
 			       ", or ask for kernel.apparmor_restrict_unprivileged_userns=0",
 			       strerror(errno));
 	if (own_net)

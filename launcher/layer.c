@@ -47,9 +47,10 @@ int launch_layer_claim(struct launch_layer *layer, const struct launch_places *p
 		return sb_fail(err, errno, "SIDEBUNDLE_WRITABLE: open '%s'", places->writable);
 	int rc = lock(fd);
 	if (rc == -EWOULDBLOCK)
-		return sb_fail(err, SB_ESAID,
-			       "SIDEBUNDLE_WRITABLE: '%s' is in use by another run; give each run its own",
-			       path);
+		return sb_fail(
+			err, SB_ESAID,
+			"SIDEBUNDLE_WRITABLE: '%s' is in use by another run; give each run its own",
+			path);
 	if (rc < 0)
 		return sb_fail(err, -rc, "SIDEBUNDLE_WRITABLE: lock '%s'", path);
 	if (sb_buf_set(&layer->path, path) < 0)

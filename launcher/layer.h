@@ -27,8 +27,8 @@ struct launch_layer {
 	bool overlay;	    /* else the payload's parts are bound into upper/ */
 };
 
-#define LAUNCH_LAYER_INIT                                                             \
-	{                                                                             \
+#define LAUNCH_LAYER_INIT                                                     \
+	{                                                                     \
 		NULL, NULL, false, -1, -1, -1, -1, {NULL, 0, 0}, false, false \
 	}
 

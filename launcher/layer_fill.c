@@ -45,7 +45,8 @@ static void parent_of(const char *path, struct sb_buf *buf)
 		(void)sb_buf_add(buf, path, (size_t)(slash - path));
 }
 
-/* One directory whose parent is there. In a layer that was kept, something else may be in its place. */
+/* One directory whose parent is there. In a layer that was kept, something else may be in its
+ * place. */
 static int make_one(const struct launch_layer *layer, const char *path, mode_t mode,
 		    struct sb_err *err)
 {
@@ -155,7 +156,8 @@ static bool is_ours(const struct stat *st)
 	return false;
 }
 
-/* A directory where the traced run wrote. A bundle of our own is copied up by overlay, as needed. */
+/* A directory where the traced run wrote. A bundle of our own is copied up by overlay, as needed.
+ */
 static int make_copy(const struct launch_layer *layer, const struct launch_op *op,
 		     struct sb_err *err)
 {

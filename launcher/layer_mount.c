@@ -42,8 +42,9 @@ static int bind_part(const char *from, int to_fd, const char *to, mode_t type, s
 		if (n < 0)
 			return sb_fail(err, errno, "read link '%s'", from);
 		target[n] = '\0';
-		return symlinkat(target, to_fd, name) < 0 ? sb_fail(err, errno, "make link '%s'", to)
-							  : 0;
+		return symlinkat(target, to_fd, name) < 0
+			       ? sb_fail(err, errno, "make link '%s'", to)
+			       : 0;
 	}
 	if (S_ISDIR(type) ? mkdirat(to_fd, name, 0755) < 0
 			  : mknodat(to_fd, name, S_IFREG | 0644, 0) < 0)

@@ -61,7 +61,8 @@ static int run(struct launch_request *request, struct sb_err *err)
 	const struct launch_mode *mode;
 	struct sb_err why = SB_ERR_INIT;
 	char cwd[PATH_MAX];
-	int rc = launch_mode_choose(asked && *asked ? asked : request->plan->mode, &mode, &why, err);
+	int rc =
+		launch_mode_choose(asked && *asked ? asked : request->plan->mode, &mode, &why, err);
 
 	if (rc < 0)
 		return rc;

@@ -24,9 +24,10 @@ int launch_mode_choose(const char *name, const struct launch_mode **ret, struct 
 		*ret_why = why;
 		return 0;
 	}
-	return sb_fail(err, SB_ESAID,
-		       "there is no run mode '%s': set SIDEBUNDLE_RUN_MODE to namespace, host or auto",
-		       name);
+	return sb_fail(
+		err, SB_ESAID,
+		"there is no run mode '%s': set SIDEBUNDLE_RUN_MODE to namespace, host or auto",
+		name);
 }
 
 int launch_exec(const char *path, const char *seen, char *const *argv, char *const *environment,
@@ -40,8 +41,9 @@ int launch_exec(const char *path, const char *seen, char *const *argv, char *con
 		return sb_fail(err, LAUNCH_NOT_FOUND,
 			       "'%s' is not in the bundle: make the bundle again", seen);
 	if (code == ENOENT)
-		return sb_fail(err, LAUNCH_NOT_RUNNABLE,
-			       "cannot execute '%s': the interpreter that it names is not in the bundle",
-			       seen);
+		return sb_fail(
+			err, LAUNCH_NOT_RUNNABLE,
+			"cannot execute '%s': the interpreter that it names is not in the bundle",
+			seen);
 	return sb_fail(err, LAUNCH_NOT_RUNNABLE, "cannot execute '%s': %s", seen, strerror(code));
 }

@@ -28,8 +28,9 @@ static int locate(const struct launch_request *request, const char *path, struct
 	if (sb_resolve(request->payload, path, 0, NULL, NULL, &real, &absent) < 0)
 		return sb_fail(err, LAUNCH_NOT_FOUND,
 			       "'%s' is not in the bundle: make the bundle again", path);
-	return sb_in_root(ret, request->payload, real.s) < 0 ? sb_fail(err, ENOMEM, "find '%s'", path)
-							     : 0;
+	return sb_in_root(ret, request->payload, real.s) < 0
+		       ? sb_fail(err, ENOMEM, "find '%s'", path)
+		       : 0;
 }
 
 static int library_path(const struct launch_request *request, struct sb_buf *ret,
@@ -40,7 +41,8 @@ static int library_path(const struct launch_request *request, struct sb_buf *ret
 	/* The dynamic linker knows no escape. */
 	if (strpbrk(request->payload, ":;"))
 		return sb_fail(err, SB_ESAID,
-			       "the bundle's path '%s' has a ':' or ';', which a library path cannot have: "
+			       "the bundle's path '%s' has a ':' or ';', which a library path "
+			       "cannot have: "
 			       "move the bundle, or set SIDEBUNDLE_RUN_MODE=namespace",
 			       request->bundle);
 	for (size_t i = 0; i < libs->count; i++) {
@@ -128,8 +130,10 @@ static int build(const struct launch_request *request, struct host_command *c, s
 		rc = locate(request, entry->exec, &c->script, err);
 	if (rc < 0)
 		return rc;
-	/* An interpreter finds its own files by this name; for a script it is the kernel's choice. */
-	const char *name = entry->program ? c->program.s : launch_command_name(entry, request->argv);
+	/* An interpreter finds its own files by this name; for a script it is the kernel's choice.
+	 */
+	const char *name =
+		entry->program ? c->program.s : launch_command_name(entry, request->argv);
 	if (entry->interp)
 		rc = add_linker(request, c, name, err);
 	const char *const first[] = {entry->interp ? c->program.s : name, NULL};
@@ -160,10 +164,11 @@ static int go_to_directory(const struct launch_request *request, struct sb_err *
 	if (!cwd || chdir(cwd) == 0)
 		return 0;
 	if (locate(request, cwd, &copy, err) < 0 || chdir(copy.s) < 0)
-		return sb_fail(err, SB_ESAID,
-			       "cannot go to the recorded directory '%s', nor to the bundle's copy of it "
-			       "(%s): make it, or set SIDEBUNDLE_RUN_MODE=namespace",
-			       cwd, strerror(errno));
+		return sb_fail(
+			err, SB_ESAID,
+			"cannot go to the recorded directory '%s', nor to the bundle's copy of it "
+			"(%s): make it, or set SIDEBUNDLE_RUN_MODE=namespace",
+			cwd, strerror(errno));
 	return 0;
 }
 
@@ -177,8 +182,8 @@ static int run(const struct launch_request *request, struct sb_err *err)
 	if (rc == 0)
 		rc = go_to_directory(request, err);
 	/* The linker maps what it is given, whether it may be executed or not. */
-	if (rc == 0 && (stat(c.program.s, &st) < 0 || !S_ISREG(st.st_mode) ||
-			access(c.program.s, X_OK) < 0))
+	if (rc == 0 &&
+	    (stat(c.program.s, &st) < 0 || !S_ISREG(st.st_mode) || access(c.program.s, X_OK) < 0))
 		rc = sb_fail(err, LAUNCH_NOT_RUNNABLE, "cannot execute '%s': %s", exec,
 			     S_ISREG(st.st_mode) ? strerror(errno) : "not a program");
 	if (rc == 0)

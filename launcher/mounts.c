@@ -14,8 +14,9 @@ static unsigned long kept_flags(const char *path)
 	static const struct {
 		unsigned long st, ms;
 	} rows[] = {
-		{ST_NOSUID, MS_NOSUID},	  {ST_NODEV, MS_NODEV},		{ST_NOEXEC, MS_NOEXEC},
-		{ST_NOATIME, MS_NOATIME}, {ST_NODIRATIME, MS_NODIRATIME}, {ST_RELATIME, MS_RELATIME},
+		{ST_NOSUID, MS_NOSUID},		{ST_NODEV, MS_NODEV},
+		{ST_NOEXEC, MS_NOEXEC},		{ST_NOATIME, MS_NOATIME},
+		{ST_NODIRATIME, MS_NODIRATIME}, {ST_RELATIME, MS_RELATIME},
 	};
 	unsigned long flags = 0;
 	struct statvfs st;
@@ -40,7 +41,8 @@ int launch_mount_bind(const char *source, const char *dest, bool read_only, stru
 
 static int mount_proc(const char *dest, struct sb_err *err)
 {
-	/* Refused without a PID namespace of our own, but then the one of this machine is as good. */
+	/* Refused without a PID namespace of our own, but then the one of this machine is as good.
+	 */
 	if (mount("proc", dest, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
 		return 0;
 	return launch_mount_bind("proc", dest, false, err);

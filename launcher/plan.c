@@ -135,7 +135,8 @@ static int parse(struct launch_plan *plan, const char *at, const char *end, stru
 	if (!name || !value || strcmp(name, SB_PLAN_MAGIC) != 0)
 		return sb_fail(err, SB_ESAID, "it is no launch plan");
 	if (strcmp(value, SB_PLAN_VERSION) != 0)
-		return sb_fail(err, SB_ESAID, "its version is '%s', and this launcher reads " SB_PLAN_VERSION,
+		return sb_fail(err, SB_ESAID,
+			       "its version is '%s', and this launcher reads " SB_PLAN_VERSION,
 			       value);
 	for (;;) {
 		int rc;
@@ -218,10 +219,11 @@ int launch_plan_read(const char *bundle, struct launch_plan *ret, struct sb_err 
 		return sb_fail(err, ENOMEM, "read the launch plan");
 	auto_fd int fd = open(path.s, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
-		return sb_fail(err, SB_ESAID,
-			       "no launch plan '%s': an entry works inside its bundle only (move or copy "
-			       "the whole bundle, or make a symlink to the entry)",
-			       path.s);
+		return sb_fail(
+			err, SB_ESAID,
+			"no launch plan '%s': an entry works inside its bundle only (move or copy "
+			"the whole bundle, or make a symlink to the entry)",
+			path.s);
 	if (fd < 0)
 		return sb_fail(err, errno, "open launch plan '%s'", path.s);
 	int rc = slurp(fd, &bytes, &len, err);

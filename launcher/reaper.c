@@ -159,8 +159,8 @@ static int tell(const struct launch_reaper *reaper, char what, const char *dir, 
 	if (sb_buf_putc(&message, what) < 0 || sb_buf_add(&message, dir, strlen(dir) + 1) < 0)
 		return sb_fail(err, ENOMEM, "tell of '%s'", dir);
 	while (done < message.len) {
-		ssize_t n = send(reaper->socket, message.s + done, message.len - done,
-				 MSG_NOSIGNAL);
+		ssize_t n =
+			send(reaper->socket, message.s + done, message.len - done, MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EINTR)
 			return sb_fail(err, errno, "tell of '%s'", dir);

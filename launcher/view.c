@@ -43,12 +43,13 @@ static int basic_directories(const struct launch_view *view, struct launch_ops *
 		const char *path;
 		mode_t mode;
 	} rows[] = {
-		{"/proc", 0555}, {"/dev", 0755},    {"/root", 0700},	   {"/tmp", 01777},
+		{"/proc", 0555}, {"/dev", 0755},     {"/root", 0700},	    {"/tmp", 01777},
 		{"/run", 0755},	 {view->home, 0700}, {view->tmpdir, 01777},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		/* A home or a TMPDIR that cannot be made is the user's mistake, as it is without us. */
+		/* A home or a TMPDIR that cannot be made is the user's mistake, as it is without
+		 * us. */
 		struct launch_op op = {.kind = LAUNCH_DIR, .mode = rows[i].mode, .optional = true};
 
 		op.dest = (char *)rows[i].path;
@@ -61,7 +62,8 @@ static int basic_directories(const struct launch_view *view, struct launch_ops *
 	return 0;
 }
 
-/* Where the traced run wrote, and the directory it ran in: the program has to be able to write there. */
+/* Where the traced run wrote, and the directory it ran in: the program has to be able to write
+ * there. */
 static int recorded_directories(const struct launch_view *view, struct launch_ops *ops,
 				struct sb_err *err)
 {

@@ -56,10 +56,11 @@ static int add_word(const struct launch_view *view, struct roots *roots, const c
 	if (word[0] == '/')
 		return add_root(roots, word, true, err);
 	if (*word && strcmp(word, "none") != 0)
-		return sb_fail(err, SB_ESAID,
-			       "SIDEBUNDLE_BIND: '%s' is none of cwd, home, tmp, none or an absolute path "
-			       "(several are separated by ':')",
-			       word);
+		return sb_fail(
+			err, SB_ESAID,
+			"SIDEBUNDLE_BIND: '%s' is none of cwd, home, tmp, none or an absolute path "
+			"(several are separated by ':')",
+			word);
 	return 0;
 }
 
@@ -207,8 +208,8 @@ static bool below_any(const char *path, const char *const *dirs)
 /* A bundled python that finds this machine's /usr beside its own would import from both. */
 static bool is_programs(const char *path)
 {
-	static const char *const dirs[] = {"/usr",   "/lib",  "/lib32", "/lib64", "/libx32",
-					   "/bin",   "/sbin", "/opt",	"/etc",	  NULL};
+	static const char *const dirs[] = {"/usr", "/lib",  "/lib32", "/lib64", "/libx32",
+					   "/bin", "/sbin", "/opt",   "/etc",	NULL};
 
 	return below_any(path, dirs);
 }
@@ -235,7 +236,8 @@ static int bind_root(const struct launch_view *view, struct launch_ops *ops,
 	if (strcmp(source.s, "/") == 0 || below_any(source.s, kernels))
 		return 0;
 	rc = sb_resolve(view->payload, root->path, SB_RESOLVE_MISSING, NULL, NULL, &dest, err);
-	/* Seen through a directory that is bound already, it may be a symlink: its real place then. */
+	/* Seen through a directory that is bound already, it may be a symlink: its real place then.
+	 */
 	if (rc == 0 && launch_ops_covering(ops, dest.s) && sb_buf_set(&dest, source.s) < 0)
 		rc = sb_fail(err, ENOMEM, "bind '%s'", root->path);
 	if (rc < 0)

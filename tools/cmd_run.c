@@ -81,7 +81,8 @@ const struct sb_command sb_cmd_run = {
 	.args = "BUNDLE [--run-mode MODE] [ENTRY [ARG...]]",
 	.summary = "run an entry of a bundle, as its launcher would",
 	.options = options,
-	.details = "A bundle with one entry needs no ENTRY. Exits as the program does; 125 the launcher failed,\n"
+	.details = "A bundle with one entry needs no ENTRY. Exits as the program does; 125 the "
+		   "launcher failed,\n"
 		   "126 the program could not be executed, 127 it is not there.\n",
 	.run = run,
 };
