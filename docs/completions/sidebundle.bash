@@ -1,0 +1,47 @@
+# bash completion for sidebundle.
+_sidebundle() {
+	local cur prev command='' i
+	cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		trace | show | deps | create | run | verify) command=${COMP_WORDS[i]}; break ;;
+		esac
+	done
+	case $prev in
+	--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
+	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
+	-b | --trace-backend) COMPREPLY=($(compgen -W 'auto audit off' -- "$cur")); return ;;
+	--run-mode) COMPREPLY=($(compgen -W 'host namespace auto' -- "$cur")); return ;;
+	--format)
+		case $command in
+		show) COMPREPLY=($(compgen -W 'table paths json' -- "$cur")) ;;
+		deps) COMPREPLY=($(compgen -W 'tree paths json' -- "$cur")) ;;
+		esac
+		return
+		;;
+	--kind)
+		COMPREPLY=($(compgen -W 'exec open load search stat readlink list write connect' -- "$cur"))
+		return
+		;;
+	--out-dir | --trace-root | --copy-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		local common='--help --log-level --color' own=''
+		case $command in
+		'') own=--version ;;
+		trace) own='--trace-backend --output --timeout --wait-all --include --exclude' ;;
+		show) own='--kind --format --null --failed --as-named --tree' ;;
+		deps) own='--format --trace-root' ;;
+		create) own='--from-host --from-trace --copy-dir --set-env --include --exclude --name
+			--out-dir --run-mode --trace-backend --trace-root --allow-gpu-libs --allow-secrets
+			--strict-validate --dry-run --force' ;;
+		run) own=--run-mode ;;
+		esac
+		COMPREPLY=($(compgen -W "$common $own" -- "$cur"))
+	elif [ -z "$command" ]; then
+		COMPREPLY=($(compgen -W 'trace show deps create run verify' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+complete -o filenames -F _sidebundle sidebundle sidebundle-cli
