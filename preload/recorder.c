@@ -178,6 +178,9 @@ uint64_t sb_write(const struct sb_rec *head, const struct sb_text *text, unsigne
 		arguments -= len + 1;
 		p = put_text(p, end, *argv, len);
 	}
+	/* A list has no count: padding that no NUL ends is no empty argument. */
+	while (p && argv && p < end)
+		*p++ = 1;
 	if (ret_ref)
 		*ret_ref = slot.ref;
 	sb_publish(&slot, (uint32_t)size);

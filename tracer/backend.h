@@ -10,13 +10,17 @@
 #include "tracer/event.h"
 
 struct sb_sink;
+struct sb_child;
 
 struct sb_trace_spec {
-	char *const *argv; /* command, NULL-terminated; argv[0] looked up as execvp does */
+	char *const *argv; /* command, NULL-terminated */
 	char *const *envp;
-	const char *libexec; /* where our modules are */
-	int wait_all;	     /* wait for processes that outlive the command */
-	double timeout;	     /* seconds; 0 none; the whole tree is killed */
+	const char *libexec;	/* where our modules are */
+	int wait_all;		/* wait for processes that outlive the command */
+	double timeout;		/* seconds; 0 none; the whole tree is killed */
+	int apart;		/* stdin is /dev/null, the command's output is our stderr */
+	const char *program;	/* argv[0] as it was found, absolute */
+	struct sb_child *child; /* prepared; the backend starts it */
 };
 
 struct sb_backend {
@@ -24,9 +28,8 @@ struct sb_backend {
 	const char *summary;		  /* one line of help */
 	int (*probe)(struct sb_err *err); /* 0: usable here; else why not, and the remedy */
 	/*
-	 * Runs the command to its end. *ret_status is its wait status.
-	 * Fails with 126/127-type errors as -ENOEXEC/-EACCES/-ENOENT from sb_fail, -ETIME on
-	 * timeout.
+	 * Runs the command to its end. *ret_status is its wait status, -1 where it never ran.
+	 * -ETIME: its time was up and it was killed. Where it never ran: -errno of execve.
 	 */
 	int (*run)(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_status,
 		   struct sb_err *err);

@@ -121,7 +121,8 @@ struct sb_rec {
 	uint8_t kind;	 /* enum sb_kind or enum sb_rec_kind */
 	uint8_t flags;	 /* SB_REC_* */
 	uint8_t op;	 /* enum sb_op */
-	uint8_t strings; /* how many follow, each NUL-terminated; 255: as many as fit the size */
+	uint8_t strings; /* how many follow, each NUL-terminated; 255: as many as fit the size,
+			  * padding without NUL behind them */
 	uint32_t count;	 /* how often; raised by repeats; atomic */
 	int32_t outcome; /* 0, errno, SB_OUTCOME_UNKNOWN, SB_OUTCOME_PENDING; atomic for an exec */
 	uint32_t where;	 /* generation of cwd and root */

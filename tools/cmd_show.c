@@ -1,0 +1,182 @@
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "tools/command.h"
+#include "tools/show.h"
+#include "tracer/trace_write.h"
+
+extern const struct sb_command sb_cmd_show;
+
+struct options {
+	const char *format;
+	struct sb_strings kinds;
+	int zero, failed, as_named, tree;
+};
+
+static const struct sb_option table[] = {
+	{"kind", 'k', SB_OPT_LIST, "KIND,...", "only these kinds of events; open includes load",
+	 NULL, offsetof(struct options, kinds)},
+	{"format", 'f', SB_OPT_CHOICE, NULL, "how to print (default table)", "table|paths|json",
+	 offsetof(struct options, format)},
+	{"null", '0', SB_OPT_FLAG, NULL, "paths: end each with a NUL byte, for exact names", NULL,
+	 offsetof(struct options, zero)},
+	{"failed", 0, SB_OPT_FLAG, NULL, "only events that failed", NULL,
+	 offsetof(struct options, failed)},
+	{"as-named", 0, SB_OPT_FLAG, NULL, "paths: as the program wrote them, made absolute", NULL,
+	 offsetof(struct options, as_named)},
+	{"tree", 0, SB_OPT_FLAG, NULL, "print the processes as a tree", NULL,
+	 offsetof(struct options, tree)},
+	{0},
+};
+
+/* "open,stat" into a set of bits. */
+static int parse_kinds(const struct sb_strings *lists, unsigned *ret, struct sb_err *err)
+{
+	unsigned set = 0;
+
+	for (size_t i = 0; i < lists->count; i++) {
+		for (const char *p = lists->items[i]; p;) {
+			char name[32];
+			size_t len = strcspn(p, ",");
+
+			(void)snprintf(name, sizeof name, "%.*s", len < 31 ? (int)len : 31, p);
+			int kind = sb_kind_parse(name);
+			if (kind < 0)
+				return sb_fail(err, SB_EUSAGE,
+					       "--kind: '%s' is none of exec, open, load, search, "
+					       "stat, readlink, list, write, connect",
+					       name);
+			set |= 1u << kind;
+			p = p[len] ? p + len + 1 : NULL;
+		}
+	}
+	if (set & 1u << SB_OPEN)
+		set |= 1u << SB_LOAD;
+	*ret = set ? set : ~0u;
+	return 0;
+}
+
+static bool worked(const struct sb_event *ev)
+{
+	return ev->outcome == 0 || ev->outcome == SB_OUTCOME_UNKNOWN;
+}
+
+static bool wanted(const struct sb_event *ev, unsigned kinds, bool failed)
+{
+	return kinds & 1u << ev->kind && (!failed || !worked(ev));
+}
+
+static int print_paths(const struct sb_trace *t, const struct options *o, unsigned kinds,
+		       struct sb_err *err)
+{
+	auto_map paths = SB_MAP_INIT;
+
+	for (size_t i = 0; i < t->event_count; i++) {
+		const struct sb_event *ev = &t->events[i];
+		const char *path = o->as_named || !ev->real ? ev->path : ev->real;
+
+		/* A search is what was looked for in vain. */
+		bool fits = o->failed ? !worked(ev) : worked(ev) && ev->kind != SB_SEARCH;
+		if (fits && kinds & 1u << ev->kind && !sb_map_adds(&paths, path, NULL))
+			return sb_fail(err, ENOMEM, "sort the paths");
+	}
+	sb_map_sort(&paths);
+	for (size_t i = 0; i < paths.count; i++) {
+		(void)fwrite(paths.entries[i].key, 1, paths.entries[i].len, stdout);
+		putchar(o->zero ? '\0' : '\n');
+	}
+	return 0;
+}
+
+static void print_json(const struct sb_trace *t, const struct options *o, unsigned kinds)
+{
+	for (size_t i = 0; i < t->event_count; i++)
+		if (wanted(&t->events[i], kinds, o->failed))
+			sb_trace_print_event(stdout, &t->events[i]);
+}
+
+/* What could not be seen belongs to the answer, but not to the results. */
+static void say_gaps(const struct sb_trace *t, const char *path)
+{
+	if (!t->end.closed)
+		sb_log(SB_LOG_WARN,
+		       "%s: cut short: it has no closing line, and is read as far as "
+		       "it goes",
+		       path);
+	if (t->end.lost)
+		sb_log(SB_LOG_WARN, "%s: %" PRIu64 " records were lost: it is not complete", path,
+		       t->end.lost);
+	for (size_t i = 0; i < t->end.blind_count; i++) {
+		const struct sb_trace_blind *b = &t->end.blind[i];
+
+		sb_log(SB_LOG_INFO, "%s: %s (%s, %" PRIu64 " times): %s", path,
+		       b->path ? b->path : "-", sb_blind_name(b->blind), b->count,
+		       sb_blind_text(b->blind));
+	}
+}
+
+static int show(const struct options *o, const char *path, struct sb_err *err)
+{
+	const char *format = o->format ? o->format : o->zero ? "paths" : "table";
+	struct sb_trace *t;
+	unsigned kinds = 0;
+	int rc = parse_kinds(&o->kinds, &kinds, err);
+
+	if (rc == 0 && o->tree && o->format)
+		rc = sb_fail(err, SB_EUSAGE, "show: --tree has no --format");
+	if (rc == 0 && o->zero && strcmp(format, "paths") != 0)
+		rc = sb_fail(err, SB_EUSAGE, "show: -0 goes with --format paths");
+	if (rc == 0 && o->as_named && strcmp(format, "paths") != 0)
+		rc = sb_fail(err, SB_EUSAGE, "show: --as-named goes with --format paths");
+	if (rc == 0)
+		rc = sb_trace_load(path, &t, err);
+	if (rc < 0)
+		return rc;
+	say_gaps(t, path);
+	if (o->tree) {
+		rc = sb_show_tree(t, err);
+	} else if (strcmp(format, "paths") == 0) {
+		rc = print_paths(t, o, kinds, err);
+	} else if (strcmp(format, "json") == 0) {
+		print_json(t, o, kinds);
+	} else {
+		rc = sb_show_table(t, kinds, o->failed, err);
+	}
+	sb_trace_free(t);
+	return rc;
+}
+
+static int run(int argc, char **argv, struct sb_err *err)
+{
+	struct options o = {0};
+	int first, rc = sb_options_parse(&sb_cmd_show, argc, argv, false, &o, &first, err);
+
+	if (rc == 0 && argc - first != 1)
+		rc = sb_fail(err, SB_EUSAGE, "show: one trace is wanted, %d were given",
+			     argc - first);
+	if (rc == 0)
+		rc = show(&o, argv[first], err);
+	else if (rc > 0)
+		rc = 0;
+	sb_strings_free(&o.kinds);
+	return rc;
+}
+
+const struct sb_command sb_cmd_show = {
+	.name = "show",
+	.args = "[OPTION...] TRACE",
+	.summary = "read a trace: which files were used, how, and by whom",
+	.options = table,
+	.details = "Kinds: exec open load search stat readlink list write connect.\n"
+		   "--format paths prints the real paths of what worked, sorted, each once; with "
+		   "--failed those of what\nfailed.\n",
+	.run = run,
+};

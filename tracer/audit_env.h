@@ -1,0 +1,29 @@
+/*
+ * How the audit backend starts the command: what is known of the program beforehand, and the
+ * environment that brings our modules into it.
+ */
+#pragma once
+
+#include "common/err.h"
+#include "tracer/backend.h"
+#include "tracer/collect.h"
+#include "tracer/logfile.h"
+#include "tracer/sink.h"
+
+#define SB_PRELOAD_FILE "sidebundle-preload.so"
+#define SB_AUDIT_FILE	"sidebundle-audit.so"
+
+struct sb_audit_plan {
+	char **envp; /* the array is ours, most strings are the caller's */
+	char *own[3];
+	char *cwd;
+	struct sb_first first;
+};
+
+/*
+ * Fills *ret, and tells the sink what the kernel will do: the exec of the program, and of each
+ * interpreter that its first line names; and the blind spot, where it is one.
+ */
+int sb_audit_plan(const struct sb_trace_spec *spec, struct sb_log_file *log, struct sb_sink *sink,
+		  struct sb_audit_plan *ret, struct sb_err *err);
+void sb_audit_plan_free(struct sb_audit_plan *plan);

@@ -1,0 +1,325 @@
+#include "tracer/collect.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "tracer/collect_private.h"
+#include "tracer/proc.h"
+
+/* How often zombies and reused pids are looked for: it takes a file of /proc for each process. */
+#define THOROUGH_SECONDS 1.0
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+int sb_collector_new(struct sb_log_file *log, struct sb_sink *sink, const struct sb_first *first,
+		     struct sb_collector **ret, struct sb_err *err)
+{
+	struct sb_collector *c = calloc(1, sizeof *c);
+	struct sb_proc self;
+
+	if (!c)
+		return sb_fail(err, ENOMEM, "start the collector");
+	c->log = log;
+	c->sink = sink;
+	c->first = first;
+	c->images.began = sb_proc_look(getpid(), &self) == 0 ? self.started : 0;
+	int rc = sb_real_new(&c->real, err);
+	if (rc < 0) {
+		free(c);
+		return rc;
+	}
+	*ret = c;
+	return 0;
+}
+
+static void chunk_free(struct chunk *k)
+{
+	free(k->held);
+	free(k->unfinished);
+	sb_buf_free(&k->text);
+	free(k);
+}
+
+void sb_collector_free(struct sb_collector *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->chunk_count; i++)
+		chunk_free(c->chunks[i]);
+	free(c->chunks);
+	free(c->births);
+	images_free(&c->images);
+	sb_real_free(c->real);
+	free(c);
+}
+
+static bool add_chunk(struct sb_collector *c, uint64_t number)
+{
+	struct chunk *k = calloc(1, sizeof *k);
+
+	if (c->chunk_count == c->chunk_cap) {
+		size_t cap = c->chunk_cap ? c->chunk_cap * 2 : 64;
+		void *grown = reallocarray(c->chunks, cap, sizeof *c->chunks);
+
+		if (grown) {
+			c->chunks = grown;
+			c->chunk_cap = cap;
+		}
+	}
+	if (!k || c->chunk_count == c->chunk_cap) {
+		free(k);
+		return false;
+	}
+	k->number = number;
+	k->memory = sb_log_chunk(c->log, number);
+	if (!k->memory) {
+		free(k);
+		return false;
+	}
+	k->cursor = sizeof(struct sb_chunk);
+	c->chunks[c->chunk_count++] = k;
+	return true;
+}
+
+/* The chunk's owner, once the chunk is named; false while it is not. */
+static bool name_chunk(struct sb_collector *c, struct chunk *k)
+{
+	if (k->image)
+		return true;
+	if (__atomic_load_n(&k->memory->magic, __ATOMIC_ACQUIRE) != SB_CHUNK_MAGIC)
+		return false;
+	uint64_t id = k->memory->image;
+	if (id == 0 || id > k->number + 1)
+		id = k->number + 1; /* scribbled over */
+	k->image = images_get(&c->images, id, k->memory->pid);
+	if (!k->image) {
+		sb_sink_lost(c->sink, 1);
+		return false;
+	}
+	k->image->chunks++;
+	return true;
+}
+
+static struct sb_rec *record_at(const struct chunk *k, uint32_t offset)
+{
+	return (struct sb_rec *)((char *)k->memory + offset);
+}
+
+static bool come_back_for(struct chunk *k, uint32_t offset)
+{
+	if (k->unfinished_count == k->unfinished_cap) {
+		size_t cap = k->unfinished_cap ? k->unfinished_cap * 2 : 16;
+		void *grown = reallocarray(k->unfinished, cap, sizeof *k->unfinished);
+
+		if (!grown)
+			return false;
+		k->unfinished = grown;
+		k->unfinished_cap = cap;
+	}
+	k->unfinished[k->unfinished_count++] = offset;
+	return true;
+}
+
+/* Takes the record if it is complete, and if all that it refers to is known. */
+static bool take(struct sb_collector *c, struct chunk *k, uint32_t offset, bool last)
+{
+	struct sb_rec *rec = record_at(k, offset);
+	uint32_t word = __atomic_load_n(&rec->word, __ATOMIC_ACQUIRE);
+
+	if (!(word & SB_REC_DONE))
+		return false;
+	if (!record_take(&c->record, rec, word & SB_REC_SIZE)) {
+		sb_sink_lost(c->sink, 1);
+		return true;
+	}
+	if (!last && !collect_ready(k, &c->record))
+		return false;
+	collect_record(c, k, offset);
+	c->taken++;
+	return true;
+}
+
+/* Reads on from where it stopped; `last`: what is incomplete now stays so. */
+static void read_chunk(struct sb_collector *c, struct chunk *k, bool last)
+{
+	size_t waiting = 0;
+
+	if (!name_chunk(c, k))
+		return;
+	for (size_t i = 0; i < k->unfinished_count; i++)
+		if (!take(c, k, k->unfinished[i], last))
+			k->unfinished[waiting++] = k->unfinished[i];
+	k->unfinished_count = waiting;
+	while (k->cursor + sizeof(struct sb_rec) <= SB_CHUNK) {
+		uint32_t offset = k->cursor;
+		uint32_t word = __atomic_load_n(&record_at(k, offset)->word, __ATOMIC_ACQUIRE);
+		uint32_t size = word & SB_REC_SIZE;
+
+		if (!word)
+			return;
+		if (size < sizeof(struct sb_rec) || size % 8 || size > SB_CHUNK - offset) {
+			sb_sink_lost(c->sink, 1);
+			k->cursor = SB_CHUNK;
+			return;
+		}
+		k->cursor += size;
+		if (!take(c, k, offset, last) && !last && !come_back_for(k, offset))
+			sb_sink_lost(c->sink, 1);
+	}
+}
+
+/* Nobody writes there any more: counts and outcomes are final. */
+static void finish_chunk(struct sb_collector *c, struct chunk *k)
+{
+	read_chunk(c, k, true);
+	for (size_t i = 0; i < k->held_count; i++)
+		collect_deliver(c, k, &k->held[i], record_at(k, k->held[i].offset));
+	if (k->image)
+		k->image->chunks--;
+	sb_log_release(c->log, k->number);
+	chunk_free(k);
+}
+
+static void forget_process(void *arg, uint32_t process)
+{
+	struct sb_collector *c = arg;
+
+	sb_sink_done(c->sink, process);
+}
+
+static void add_new_chunks(struct sb_collector *c)
+{
+	uint64_t claimed = sb_log_claimed(c->log);
+
+	for (; c->next < claimed; c->next++)
+		if (!add_chunk(c, c->next)) {
+			sb_log(SB_LOG_DEBUG, "a piece of the log cannot be read");
+			sb_sink_lost(c->sink, 1);
+		}
+	if (!sb_log_ahead(c->log) && !c->starved) {
+		c->starved = true;
+		sb_log(SB_LOG_WARN,
+		       "no more room for the log in %s: events may be lost (free some, "
+		       "or set TMPDIR)",
+		       sb_log_dir(c->log));
+	}
+}
+
+size_t sb_collector_poll(struct sb_collector *c)
+{
+	double t = now();
+	size_t left = 0;
+
+	c->taken = 0;
+	/*
+	 * Who is gone is asked first, what chunks there are next, and they are read last: so all
+	 * that the gone ones wrote is there, and the exec that made an image is read before its
+	 * hello.
+	 */
+	images_look(&c->images, t - c->looked > THOROUGH_SECONDS);
+	if (t - c->looked > THOROUGH_SECONDS)
+		c->looked = t;
+	add_new_chunks(c);
+	sb_real_forget(c->real);
+	for (size_t i = 0; i < c->chunk_count; i++) {
+		struct chunk *k = c->chunks[i];
+
+		k->over = __atomic_load_n(&k->memory->retired, __ATOMIC_ACQUIRE) ||
+			  (k->image && k->image->life == LIFE_GONE);
+		read_chunk(c, k, false);
+	}
+	collect_births(c);
+	for (size_t i = 0; i < c->chunk_count; i++) {
+		if (c->chunks[i]->over)
+			finish_chunk(c, c->chunks[i]);
+		else
+			c->chunks[left++] = c->chunks[i];
+	}
+	c->chunk_count = left;
+	images_sweep(&c->images, forget_process, c);
+	return c->taken;
+}
+
+size_t sb_collector_running(struct sb_collector *c, pid_t *pids, size_t cap)
+{
+	size_t n = 0;
+
+	images_look(&c->images, true);
+	for (struct image *image = c->images.living; image; image = image->next) {
+		if (image->life != LIFE_RUNS)
+			continue;
+		if (n < cap)
+			pids[n] = image->pid;
+		n++;
+	}
+	return n;
+}
+
+/* Its exec is an event, whose process is to be there even where it was never heard of. */
+static void report_first(struct sb_collector *c)
+{
+	if (!c->images.process_count)
+		sb_sink_process(c->sink, &(struct sb_trace_process){
+						 .parent = -1,
+						 .exe = c->first->exe,
+						 .cwd = c->first->cwd,
+						 .argv = (const char *const *)c->first->argv,
+					 });
+}
+
+/* Programs that were started, and should have said hello. */
+static void report_silent(struct sb_collector *c)
+{
+	if (c->first->expected && !c->first_heard)
+		sb_sink_blind(c->sink, SB_BLIND_SILENT, c->first->exe, 1);
+	for (size_t i = 0; i < c->images.execs.count; i++) {
+		const struct image_exec *exec = c->images.execs.entries[i].value;
+
+		if (exec && exec->path && exec->worked && !exec->heard && !exec->excused)
+			sb_sink_blind(c->sink, SB_BLIND_SILENT, exec->path, 1);
+	}
+}
+
+static void report_lost(struct sb_collector *c)
+{
+	const struct sb_log_header *head = sb_log_head(c->log);
+	uint64_t lost = __atomic_load_n(&head->lost, __ATOMIC_ACQUIRE);
+	uint64_t sandboxed = __atomic_load_n(&head->lost_sandboxed, __ATOMIC_ACQUIRE);
+
+	if (sandboxed > lost)
+		sandboxed = lost;
+	if (sandboxed)
+		sb_sink_blind(c->sink, SB_BLIND_SANDBOX, NULL, sandboxed);
+	if (lost > sandboxed)
+		sb_sink_blind(c->sink, SB_BLIND_LOST, NULL, lost - sandboxed);
+	sb_sink_lost(c->sink, lost);
+}
+
+void sb_collector_finish(struct sb_collector *c)
+{
+	struct sb_log_header *head = sb_log_head(c->log);
+
+	__atomic_store_n(&head->closed, 1, __ATOMIC_RELEASE);
+	(void)sb_collector_poll(c);
+	images_look(&c->images, true);
+	for (struct image *image = c->images.living; image; image = image->next)
+		if (image->life == LIFE_RUNS && image->greeted)
+			sb_sink_blind(c->sink, SB_BLIND_OUTLIVED, image->exe, 1);
+	for (size_t i = 0; i < c->chunk_count; i++)
+		finish_chunk(c, c->chunks[i]);
+	c->chunk_count = 0;
+	collect_births(c);
+	report_first(c);
+	report_silent(c);
+	report_lost(c);
+}

@@ -1,0 +1,41 @@
+/*
+ * The collector: reads what traced processes put in the log, and delivers it to the sink.
+ *
+ * Order: sb_collector_new(), sb_collector_poll() every few milliseconds while the command runs,
+ * sb_collector_finish() once, sb_collector_free(). Real paths are resolved when a record is first
+ * seen, counts and outcomes of execs are taken when its chunk is done with.
+ *
+ * Nothing in the log is trusted: a tracee may have scribbled there. What makes no sense is counted
+ * as lost.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+#include "tracer/logfile.h"
+#include "tracer/sink.h"
+
+struct sb_collector;
+
+/* The command itself, which no exec hook announces. Outlives the collector. */
+struct sb_first {
+	const char *exe; /* absolute */
+	char *const *argv;
+	const char *cwd;
+	bool expected; /* its dynamic linker loads our modules: silence would be a blind spot */
+};
+
+int sb_collector_new(struct sb_log_file *log, struct sb_sink *sink, const struct sb_first *first,
+		     struct sb_collector **ret, struct sb_err *err);
+void sb_collector_free(struct sb_collector *c);
+
+/* Reads what is new; the number of records. */
+size_t sb_collector_poll(struct sb_collector *c);
+/* Fills `pids` with those that are known and still run; how many there are (maybe more than cap).
+ */
+size_t sb_collector_running(struct sb_collector *c, pid_t *pids, size_t cap);
+/* Reads the last, and reports what was not seen. Closes the log for those that live on. */
+void sb_collector_finish(struct sb_collector *c);

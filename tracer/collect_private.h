@@ -1,0 +1,71 @@
+/*
+ * What the two halves of the collector share: collect.c finds records, collect_record.c knows what
+ * they mean.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "tracer/collect.h"
+#include "tracer/image.h"
+#include "tracer/realpath.h"
+#include "tracer/record.h"
+
+/* An event whose count is not final yet. Strings are offsets into the chunk's text; 0 none. */
+struct held {
+	uint32_t offset; /* of the record in the chunk */
+	uint8_t kind, op;
+	int32_t outcome;
+	uint32_t path, real, by;
+};
+
+struct chunk {
+	uint64_t number;
+	const struct sb_chunk *memory;
+	struct image *image; /* NULL until it is named */
+	uint32_t cursor;
+	bool over;	      /* nobody will write there */
+	uint32_t *unfinished; /* offsets of records to come back for */
+	size_t unfinished_count, unfinished_cap;
+	struct held *held;
+	size_t held_count, held_cap;
+	struct sb_buf text;
+};
+
+/* A write that knew whether its file was there, to be put in order of time. */
+struct birth {
+	uint32_t tick;
+	size_t order; /* in which it was read */
+	enum sb_tri existed;
+	const char *real; /* interned */
+};
+
+struct sb_collector {
+	struct sb_log_file *log;
+	struct sb_sink *sink;
+	struct sb_real *real;
+	const struct sb_first *first;
+	bool first_heard, starved;
+	struct images images;
+	struct chunk **chunks; /* by number, ascending */
+	size_t chunk_count, chunk_cap;
+	uint64_t next; /* chunk not looked at yet */
+	double looked;
+	size_t taken;
+	struct birth *births;
+	size_t birth_count, birth_cap;
+	struct record record; /* the one in hand */
+};
+
+/* Whether what the record refers to has been heard of. */
+bool collect_ready(const struct chunk *k, const struct record *rec);
+/* Takes in c->record, which stands at `offset` of the chunk. */
+void collect_record(struct sb_collector *c, struct chunk *k, uint32_t offset);
+/* The event is final: to the sink. */
+void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held *held,
+		     const struct sb_rec *rec);
+/* Tells the sink which files were there before, in order of time. */
+void collect_births(struct sb_collector *c);

@@ -1,0 +1,353 @@
+#include "tracer/collect_private.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/path.h"
+
+/* A string that is kept with the chunk: its offset, 0 where there is none or no memory. */
+static uint32_t put_text(struct sb_collector *c, struct chunk *k, const char *s)
+{
+	size_t at;
+
+	if (!s)
+		return 0;
+	if (!k->text.len && sb_buf_putc(&k->text, '\0') < 0)
+		goto lost;
+	at = k->text.len;
+	if (sb_buf_add(&k->text, s, strlen(s) + 1) < 0)
+		goto lost;
+	return (uint32_t)at;
+lost:
+	sb_sink_lost(c->sink, 1);
+	return 0;
+}
+
+static const char *text(const struct chunk *k, uint32_t offset)
+{
+	return offset ? k->text.s + offset : NULL;
+}
+
+static const char *intern(struct sb_collector *c, const char *s)
+{
+	const char *kept = s ? sb_map_intern(&c->images.strings, s) : NULL;
+
+	if (s && !kept)
+		sb_sink_lost(c->sink, 1);
+	return kept;
+}
+
+static const struct image_where *where_of(const struct chunk *k, const struct record *rec)
+{
+	const struct image_where *w = image_where(k->image, rec->head.where);
+
+	return w ? w : image_where_near(k->image, rec->head.where);
+}
+
+bool collect_ready(const struct chunk *k, const struct record *rec)
+{
+	return rec->head.kind == SB_REC_HELLO || rec->head.kind == SB_REC_WHERE ||
+	       image_where(k->image, rec->head.where);
+}
+
+/*
+ * The path within the process's root, made absolute. False: it names nothing, as below a descriptor
+ * that is no directory, or in a working directory that was never told.
+ */
+static bool within_root(struct sb_buf *ret, const struct chunk *k, const struct record *rec,
+			const char *path)
+{
+	const struct image_where *w = where_of(k, rec);
+	const char *base = w ? w->cwd : "";
+
+	sb_buf_cut(ret, 0);
+	if (path[0] == '/')
+		base = "/";
+	else if (rec->head.flags & SB_REC_DIR)
+		base = record_string(rec, 1);
+	if (!base || base[0] != '/')
+		return false;
+	return sb_path_absolute(ret, base, path) == 0;
+}
+
+static const char *root_of(const struct chunk *k, const struct record *rec)
+{
+	const struct image_where *w = where_of(k, rec);
+
+	return w ? w->root : k->image->root;
+}
+
+/* root + path as one name of this machine. */
+static uint32_t put_rooted(struct sb_collector *c, struct chunk *k, const char *root,
+			   const char *path)
+{
+	auto_buf full = SB_BUF_INIT;
+
+	if (!path || !*root)
+		return put_text(c, k, path);
+	if (sb_in_root(&full, root, strcmp(path, "/") == 0 ? "" : path) < 0) {
+		sb_sink_lost(c->sink, 1);
+		return 0;
+	}
+	return put_text(c, k, full.s);
+}
+
+static void note_birth(struct sb_collector *c, const struct record *rec, const char *real)
+{
+	if (c->birth_count == c->birth_cap) {
+		size_t cap = c->birth_cap ? c->birth_cap * 2 : 64;
+		void *grown = reallocarray(c->births, cap, sizeof *c->births);
+
+		if (!grown)
+			return; /* then it is not known whether the file was there */
+		c->births = grown;
+		c->birth_cap = cap;
+	}
+	c->births[c->birth_count] = (struct birth){
+		.tick = rec->head.tick,
+		.order = c->birth_count,
+		.existed = rec->head.flags & SB_REC_EXISTED ? SB_YES : SB_NO,
+		.real = intern(c, real),
+	};
+	if (c->births[c->birth_count].real)
+		c->birth_count++;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct birth *x = a, *y = b;
+	int32_t order = (int32_t)(x->tick - y->tick); /* the counter wraps */
+
+	if (order)
+		return order < 0 ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+void collect_births(struct sb_collector *c)
+{
+	if (c->birth_count)
+		qsort(c->births, c->birth_count, sizeof *c->births, by_time);
+	for (size_t i = 0; i < c->birth_count; i++)
+		sb_sink_existed(c->sink, c->births[i].real, c->births[i].existed);
+	c->birth_count = 0;
+}
+
+static void note_exec(struct sb_collector *c, const struct chunk *k, const struct held *held,
+		      const char *root)
+{
+	struct image_exec *exec = images_add_exec(&c->images, SB_PLACE(k->number, held->offset));
+
+	if (!exec) {
+		sb_sink_lost(c->sink, 1);
+		return;
+	}
+	exec->image = k->image->id;
+	exec->path = intern(c, text(k, held->path));
+	exec->root = root;
+}
+
+/* Loads and searches name the object that asked as the linker knows it: "" is the program. */
+static uint32_t put_by(struct sb_collector *c, struct chunk *k, const struct record *rec)
+{
+	auto_buf by = SB_BUF_INIT;
+	const char *name = record_string(rec, 1);
+
+	if (rec->head.kind != SB_LOAD && rec->head.kind != SB_SEARCH)
+		return 0;
+	if (!name || !*name)
+		return put_text(c, k, k->image->exe);
+	if (!within_root(&by, k, rec, name))
+		return put_text(c, k, name);
+	return put_rooted(c, k, root_of(k, rec), by.s);
+}
+
+static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
+{
+	const struct record *rec = &c->record;
+	const char *given = record_string(rec, 0), *root = root_of(k, rec);
+	struct held held = {.offset = offset,
+			    .kind = rec->head.kind,
+			    .op = rec->head.op,
+			    .outcome = rec->head.outcome};
+	auto_buf path = SB_BUF_INIT;
+
+	if (!given || !within_root(&path, k, rec, given))
+		return;
+	/* A trailing slash makes the kernel follow. */
+	bool nofollow =
+		rec->head.flags & SB_REC_NOFOLLOW && given[0] && given[strlen(given) - 1] != '/';
+	const char *real = sb_real_path(c->real, root, path.s, nofollow, k->image->pid);
+	held.path = put_rooted(c, k, root, path.s);
+	held.real = put_rooted(c, k, root, real);
+	held.by = put_by(c, k, rec);
+	if (!held.path)
+		return;
+	if (k->held_count == k->held_cap) {
+		size_t cap = k->held_cap ? k->held_cap * 2 : 32;
+		void *grown = reallocarray(k->held, cap, sizeof *k->held);
+
+		if (!grown) {
+			sb_sink_lost(c->sink, 1);
+			return;
+		}
+		k->held = grown;
+		k->held_cap = cap;
+	}
+	k->held[k->held_count++] = held;
+	if (held.kind == SB_EXEC)
+		note_exec(c, k, &held, root);
+	if (held.kind == SB_WRITE && held.outcome == 0 && held.real &&
+	    rec->head.flags & (SB_REC_EXISTED | SB_REC_NEW))
+		note_birth(c, rec, text(k, held.real));
+}
+
+/* The image that this one came from, and what it was told by it. */
+static struct image *parent_of(struct sb_collector *c, struct image *image,
+			       const struct record *rec)
+{
+	bool forked = rec->head.dirfd == 1;
+	struct image *parent = NULL;
+
+	if (forked) {
+		parent = images_find(&c->images, rec->head.arg);
+		if (parent) {
+			image->exe = parent->exe;
+			image->birth = parent->birth;
+			image->root = parent->root;
+		}
+		return parent == image ? NULL : parent;
+	}
+	struct image_exec *exec = rec->head.arg ? images_exec(&c->images, rec->head.arg) : NULL;
+	if (exec) {
+		exec->heard = true;
+		image->exe = exec->path;
+		image->birth = image->root = exec->root;
+		parent = images_find(&c->images, exec->image);
+	} else if (!c->first_heard) {
+		image->exe = c->first->exe;
+	}
+	c->first_heard = true;
+	return parent == image ? NULL : parent;
+}
+
+static void take_hello(struct sb_collector *c, struct chunk *k)
+{
+	struct record *rec = &c->record;
+	struct image *image = k->image;
+	bool forked = rec->head.dirfd == 1;
+
+	if (image->greeted)
+		return;
+	struct image *parent = parent_of(c, image, rec);
+	images_greet(&c->images, image, parent, rec->head.value);
+	const char *cwd = record_string(rec, 0);
+	if (image_set_where(image, rec->head.where, intern(c, cwd ? cwd : ""), image->root) < 0)
+		sb_sink_lost(c->sink, 1);
+	/* The strings end with the list that argv is. */
+	if (rec->string_count < RECORD_STRINGS)
+		rec->strings[rec->string_count] = NULL;
+	else
+		rec->strings[RECORD_STRINGS - 1] = NULL;
+	struct sb_trace_process p = {
+		.id = image->process,
+		.parent = parent ? (int64_t)parent->process : -1,
+		.pid = image->pid,
+		.ppid = rec->head.value,
+		.forked = forked,
+		.exe = image->exe,
+		.cwd = cwd && *cwd ? cwd : NULL,
+		.argv = rec->string_count > 1 ? &rec->strings[1] : NULL,
+	};
+	sb_sink_process(c->sink, &p);
+}
+
+static void take_where(struct sb_collector *c, struct chunk *k)
+{
+	const struct record *rec = &c->record;
+	const char *cwd = record_string(rec, 0), *root = record_string(rec, 1);
+	auto_buf full = SB_BUF_INIT;
+	const char *now = NULL;
+
+	/* A program knows of the changes of root since it was exec'd, and of none before. */
+	if (sb_buf_puts(&full, k->image->birth) == 0 && sb_buf_puts(&full, root ? root : "") == 0)
+		now = intern(c, sb_buf_str(&full));
+	if (!now)
+		return;
+	/* A working directory that was removed keeps the name that it had. */
+	if (!cwd || cwd[0] != '/') {
+		const struct image_where *before = image_where_near(k->image, rec->head.where);
+
+		cwd = before ? before->cwd : "";
+	}
+	k->image->root = now;
+	if (image_set_where(k->image, rec->head.where, intern(c, cwd), now) < 0)
+		sb_sink_lost(c->sink, 1);
+}
+
+static void take_blind(struct sb_collector *c, struct chunk *k)
+{
+	const struct record *rec = &c->record;
+	const char *given = record_string(rec, 0);
+	struct image_exec *exec = rec->head.arg ? images_exec(&c->images, rec->head.arg) : NULL;
+	auto_buf path = SB_BUF_INIT, full = SB_BUF_INIT;
+	bool named = given && *given && within_root(&path, k, rec, given) &&
+		     sb_in_root(&full, root_of(k, rec), path.s) == 0;
+
+	if (exec)
+		exec->excused = true;
+	if (rec->head.value < 0 || rec->head.value >= SB_BLIND_COUNT) {
+		sb_sink_lost(c->sink, 1);
+		return;
+	}
+	sb_sink_blind(c->sink, (enum sb_blind)rec->head.value, named ? full.s : k->image->exe, 1);
+}
+
+void collect_record(struct sb_collector *c, struct chunk *k, uint32_t offset)
+{
+	switch (c->record.head.kind) {
+	case SB_REC_HELLO:
+		take_hello(c, k);
+		break;
+	case SB_REC_WHERE:
+		take_where(c, k);
+		break;
+	case SB_REC_BLIND:
+		take_blind(c, k);
+		break;
+	default:
+		take_event(c, k, offset);
+	}
+}
+
+void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held *held,
+		     const struct sb_rec *rec)
+{
+	uint32_t count = __atomic_load_n(&rec->count, __ATOMIC_ACQUIRE);
+	struct sb_event ev = {
+		.kind = held->kind,
+		.op = held->op,
+		.existed = SB_TRI_UNKNOWN,
+		.outcome = held->outcome,
+		.process = k->image->process,
+		.count = count ? count : 1,
+		.path = text(k, held->path),
+		.real = text(k, held->real),
+		.by = text(k, held->by),
+	};
+
+	if (ev.kind == SB_EXEC) {
+		struct image_exec *exec =
+			images_exec(&c->images, SB_PLACE(k->number, held->offset));
+
+		ev.outcome = __atomic_load_n(&rec->outcome, __ATOMIC_ACQUIRE);
+		if (exec)
+			exec->worked = ev.outcome == 0 || ev.outcome == SB_OUTCOME_PENDING;
+		/* What worked never came back to say so. */
+		if (ev.outcome == SB_OUTCOME_PENDING)
+			ev.outcome = 0;
+	}
+	if (ev.outcome < SB_OUTCOME_UNKNOWN || ev.outcome > 4095)
+		ev.outcome = SB_OUTCOME_UNKNOWN;
+	sb_sink_event(c->sink, &ev);
+}

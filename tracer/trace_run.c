@@ -1,0 +1,273 @@
+#include "tracer/trace_run.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/path.h"
+#include "tracer/child.h"
+
+/* Programs that a warning names; the trace has them all. */
+#define NAMED_MOST 8
+
+static int find_backend(const char *name, const struct sb_backend **ret, struct sb_err *err)
+{
+	bool any = strcmp(name, "auto") == 0;
+
+	for (size_t i = 0; sb_backends[i]; i++) {
+		int rc;
+
+		if (!any && strcmp(name, sb_backends[i]->name) != 0)
+			continue;
+		rc = sb_backends[i]->probe(err);
+		if (rc == 0)
+			*ret = sb_backends[i];
+		if (rc == 0 && any)
+			sb_log(SB_LOG_INFO, "backend auto: takes %s", sb_backends[i]->name);
+		if (rc == 0 || !any)
+			return rc;
+		sb_log(SB_LOG_INFO, "backend auto: not %s: %s", sb_backends[i]->name, err->msg);
+	}
+	if (any)
+		return sb_wrap(err, "no backend works here");
+	return sb_fail(err, SB_EUSAGE, "unknown backend '%s'", name);
+}
+
+/* A name that says it holds a secret, as they are spelt: API_TOKEN, aws_secret_access_key. */
+static bool secret(const char *variable)
+{
+	static const char *const within[] = {"TOKEN",	   "SECRET",	 "PASSW",
+					     "PASSPHRASE", "CREDENTIAL", "APIKEY"};
+	char name[256];
+	size_t len = 0;
+
+	for (; variable[len] && variable[len] != '=' && len + 1 < sizeof name; len++)
+		name[len] = (char)toupper((unsigned char)variable[len]);
+	name[len] = '\0';
+	for (size_t i = 0; i < sizeof within / sizeof *within; i++)
+		if (strstr(name, within[i]))
+			return true;
+	return strncmp(name, "AWS_", 4) == 0 || (len >= 4 && strcmp(name + len - 4, "_KEY") == 0);
+}
+
+/* What may be stored of the environment; the array alone is the caller's. */
+static const char **storable(char *const *envp)
+{
+	size_t count = 0, n = 0;
+
+	while (envp[count])
+		count++;
+	const char **kept = calloc(count + 1, sizeof *kept);
+	for (size_t i = 0; kept && i < count; i++)
+		if (strchr(envp[i], '=') && strncmp(envp[i], "SIDEBUNDLE_", 11) != 0 &&
+		    !secret(envp[i]))
+			kept[n++] = envp[i];
+	return kept;
+}
+
+static int create_trace(const struct sb_trace_run *run, const struct sb_backend *backend,
+			struct sb_trace_writer **ret, struct sb_err *err)
+{
+	struct utsname machine;
+	auto_free char *cwd = getcwd(NULL, 0);
+	auto_free const char **env = storable(run->spec.envp);
+
+	if (!cwd)
+		return sb_fail(err, errno, "find the working directory");
+	if (!env)
+		return sb_fail(err, ENOMEM, "start the trace");
+	struct sb_trace_header header = {
+		.backend = backend->name,
+		.version = SB_VERSION,
+		.arch = uname(&machine) == 0 ? machine.machine : NULL,
+		.cwd = cwd,
+		.argv = (const char *const *)run->spec.argv,
+		.env = env,
+		.started = time(NULL),
+	};
+	return sb_trace_create(run->output, &header, ret, err);
+}
+
+/* The trace itself is no event; but a device that it goes to may be. */
+static void hide_output(struct sb_sink *sink, const char *output)
+{
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (stat(output, &st) == 0 && S_ISREG(st.st_mode) && realpath(output, real))
+		sb_sink_hide(sink, real);
+}
+
+static void add_part(struct sb_buf *line, const char *part)
+{
+	if (line->len)
+		(void)sb_buf_puts(line, "; ");
+	(void)sb_buf_puts(line, part);
+}
+
+/* One line, whatever there was: the trace has the details. */
+static void warn(const struct sb_sink_summary *sum)
+{
+	auto_buf line = SB_BUF_INIT, seen = SB_BUF_INIT, part = SB_BUF_INIT;
+	uint64_t programs = 0, outlived = 0;
+	unsigned named = 0, more = 0;
+
+	for (size_t i = 0; i < sum->blind_count; i++) {
+		const struct sb_trace_blind *b = &sum->blind[i];
+
+		if (b->blind == SB_BLIND_OUTLIVED) {
+			outlived += b->count;
+		} else if (b->blind != SB_BLIND_LOST && b->blind != SB_BLIND_SANDBOX) {
+			programs += b->count;
+			if (named++ >= NAMED_MOST)
+				more++;
+			else
+				(void)sb_buf_printf(&seen, "%s%s (%s)", seen.len ? ", " : "",
+						    b->path ? b->path : "?",
+						    sb_blind_name(b->blind));
+		}
+	}
+	if (programs) {
+		(void)sb_buf_printf(&part, "%llu program%s not seen into: %s",
+				    (unsigned long long)programs, programs == 1 ? " was" : "s were",
+				    sb_buf_str(&seen));
+		if (more)
+			(void)sb_buf_printf(&part, " and %u more", more);
+		add_part(&line, sb_buf_str(&part));
+	}
+	if (outlived) {
+		sb_buf_cut(&part, 0);
+		(void)sb_buf_printf(&part,
+				    "%llu process%s still running when the trace ended (--wait-all "
+				    "waits for them)",
+				    (unsigned long long)outlived,
+				    outlived == 1 ? " was" : "es were");
+		add_part(&line, sb_buf_str(&part));
+	}
+	if (sum->lost) {
+		sb_buf_cut(&part, 0);
+		(void)sb_buf_printf(&part, "%llu record%s lost: the trace is not complete",
+				    (unsigned long long)sum->lost,
+				    sum->lost == 1 ? " was" : "s were");
+		add_part(&line, sb_buf_str(&part));
+	}
+	if (line.len)
+		sb_log(SB_LOG_WARN, "%s", line.s);
+}
+
+static enum sb_trace_trouble trouble_of(int rc)
+{
+	switch (rc) {
+	case 0:
+		return SB_TRACE_RAN;
+	case -ETIME:
+		return SB_TRACE_TIMEOUT;
+	case -ENOENT:
+		return SB_TRACE_MISSING;
+	case -EACCES:
+	case -EPERM:
+	case -ENOEXEC:
+	case -ETXTBSY:
+	case -ELOOP:
+	case -EISDIR:
+		return SB_TRACE_REFUSED;
+	default:
+		return SB_TRACE_FAILED;
+	}
+}
+
+/* With the sink ready: the backend's part, and the end. */
+static int run_backend(const struct sb_backend *backend, const struct sb_trace_spec *spec,
+		       struct sb_sink *sink, struct sb_trace_result *ret, struct sb_err *err)
+{
+	struct sb_sink_summary sum = {0};
+	struct sb_err late = SB_ERR_INIT;
+	int rc = backend->run(spec, sink, &ret->status, err);
+
+	ret->trouble = trouble_of(rc);
+	if (ret->status < 0)
+		return rc; /* never ran: there is nothing to close */
+	int end = sb_sink_finish(sink, ret->status, &sum, &late);
+	ret->lost = sum.lost;
+	if (end < 0) {
+		ret->trouble = SB_TRACE_FAILED;
+		*err = late;
+		return end;
+	}
+	warn(&sum);
+	return rc;
+}
+
+static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
+			struct sb_trace_result *ret, struct sb_err *err)
+{
+	struct sb_trace_spec spec = run->spec;
+	const struct sb_backend *backend = NULL;
+	struct sb_trace_writer *writer;
+	struct sb_sink *sink = NULL;
+	auto_buf program = SB_BUF_INIT, libexec = SB_BUF_INIT;
+	int rc = find_backend(run->backend, &backend, err);
+
+	if (rc < 0)
+		return rc;
+	rc = sb_child_find(spec.argv[0], spec.envp, &program, err);
+	if (rc < 0) {
+		ret->trouble = trouble_of(rc);
+		return rc;
+	}
+	rc = sb_libexec_dir(&libexec, err);
+	if (rc == 0)
+		rc = create_trace(run, backend, &writer, err);
+	if (rc < 0)
+		return rc;
+	struct sb_sink_spec sink_spec = {writer, backend->name, run->include, run->exclude};
+	rc = sb_sink_new(&sink_spec, &sink, err);
+	if (rc < 0) {
+		sb_trace_abandon(writer);
+		return rc;
+	}
+	hide_output(sink, run->output);
+	spec.program = program.s;
+	spec.libexec = libexec.s;
+	spec.child = child;
+	rc = run_backend(backend, &spec, sink, ret, err);
+	sb_sink_free(sink);
+	return rc;
+}
+
+int sb_trace_run(const struct sb_trace_run *run, struct sb_trace_result *ret, struct sb_err *err)
+{
+	struct sb_child child;
+
+	*ret = (struct sb_trace_result){.trouble = SB_TRACE_FAILED, .status = -1};
+	sb_child_prepare(&child);
+	int rc = run_prepared(run, &child, ret, err);
+	sb_child_restore(&child);
+	return rc;
+}
+
+int sb_trace_exit_code(const struct sb_trace_result *result)
+{
+	switch (result->trouble) {
+	case SB_TRACE_RAN:
+		return WIFSIGNALED(result->status) ? 128 + WTERMSIG(result->status)
+						   : WEXITSTATUS(result->status);
+	case SB_TRACE_TIMEOUT:
+		return 124;
+	case SB_TRACE_REFUSED:
+		return 126;
+	case SB_TRACE_MISSING:
+		return 127;
+	case SB_TRACE_FAILED:
+		break;
+	}
+	return 125;
+}
