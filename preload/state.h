@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <limits.h>
+#include <linux/limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
