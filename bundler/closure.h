@@ -3,14 +3,20 @@
  * kernel's rules for scripts, and never executing anything.
  *
  * Order: sb_closure_new() over a file set, sb_closure_add() for each program or library, then read
- * `missing` and `suggested`. All look-ups stay inside the set's root.
+ * `edges`, `missing` and `suggested`. All look-ups stay inside the set's root. All strings live as
+ * long as the closure.
+ *
+ * Libraries for some processors only (glibc-hwcaps) are all taken, beside the one for any: the
+ * bundle runs anywhere, and at its best.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bundler/elf.h"
 #include "bundler/fileset.h"
+#include "bundler/search.h"
 #include "common/err.h"
 
 struct sb_closure_spec {
@@ -20,9 +26,22 @@ struct sb_closure_spec {
 			     (verify) */
 };
 
+/* One need, and what answers it. */
+struct sb_edge {
+	const char *from; /* real path of the file that names it */
+	const char *name; /* as it names it: soname, path of an interpreter, command of env */
+	const char *path; /* where it was found; NULL: nowhere */
+	const char *real; /* without links */
+	enum sb_why why;  /* needed, filter, dlopen, interp, script, config */
+	enum sb_found how;
+	bool optional; /* does without: a recommended dlopen note, an auxiliary filter */
+	bool variant;  /* for some processors only */
+};
+
 struct sb_missing {
 	const char *needed; /* soname, or an interpreter's path */
 	const char *by;	    /* the file that names it */
+	const char *detail; /* what stood in the way; NULL: it is just not there */
 	bool optional;	    /* a recommended dlopen note, an auxiliary filter */
 };
 
@@ -33,6 +52,8 @@ struct sb_suggested {
 
 struct sb_closure {
 	struct sb_fileset *set;
+	struct sb_edge *edges;
+	size_t edge_count;
 	struct sb_missing *missing;
 	size_t missing_count;
 	struct sb_suggested *suggested;
@@ -43,7 +64,8 @@ struct sb_closure {
 /* What it takes to start a program without the kernel's help: for the launch plan. */
 struct sb_program {
 	const char *exec; /* real path of what was asked for */
-	const char *elf; /* the ELF that the kernel ends up with: itself, or the last interpreter */
+	const char *elf;  /* the ELF that the kernel ends up with: itself, or the last interpreter;
+			     NULL: neither ELF nor script, or its interpreter is missing */
 	const char *interp; /* its dynamic linker as PT_INTERP names it; NULL: static */
 	const char *const *
 		prefix; /* arguments between elf's argv[0] and the script's path; NULL-terminated */
@@ -62,7 +84,16 @@ int sb_closure_new(struct sb_fileset *set, const struct sb_closure_spec *spec,
  */
 int sb_closure_add(struct sb_closure *c, const char *path, const struct sb_reason *why,
 		   struct sb_err *err);
-/* About a program that was added; strings live as long as the closure. */
+/*
+ * Adds a library that the program at `path` (added before) would load by name at run time, as
+ * dlopen from its own code finds it, and what that needs. 1: found, 0: nowhere (not noted as
+ * missing), or -errno.
+ */
+int sb_closure_add_soname(struct sb_closure *c, const char *path, const char *soname,
+			  const struct sb_reason *why, struct sb_err *err);
+/* About a program that was added. */
 int sb_closure_program(struct sb_closure *c, const char *path, struct sb_program *ret,
 		       struct sb_err *err);
+/* What an ELF file in the closure says about itself; NULL where `real` was not read as one. */
+const struct sb_elf *sb_closure_elf(const struct sb_closure *c, const char *real);
 void sb_closure_free(struct sb_closure *c);
