@@ -18,8 +18,8 @@ struct sb_fileset_index {
 const char *sb_why_name(enum sb_why why)
 {
 	static const char *const names[SB_WHY_COUNT] = {
-		"entry",  "script", "interp", "needed", "filter", "dlopen",
-		"config", "traced", "link",   "parent", "copied", "included",
+		"entry",  "script", "interp", "needed", "filter",   "dlopen", "config",
+		"traced", "link",   "parent", "copied", "included", "target",
 	};
 
 	return (unsigned)why < SB_WHY_COUNT ? names[why] : "unknown";
@@ -65,11 +65,11 @@ struct sb_item *sb_fileset_find(const struct sb_fileset *fs, const char *path)
 {
 	const struct sb_map_entry *e = sb_map_finds(&fs->index->by_path, path);
 
-	return e ? &fs->items[(uintptr_t)e->value - 1] : NULL;
+	return e && e->value ? &fs->items[(uintptr_t)e->value - 1] : NULL;
 }
 
 /* Interns; NULL stays NULL, and is success. */
-static int keep(struct sb_fileset *fs, const char *s, const char **ret)
+static int intern(struct sb_fileset *fs, const char *s, const char **ret)
 {
 	*ret = s ? sb_map_intern(&fs->index->strings, s) : NULL;
 	return s && !*ret ? -ENOMEM : 0;
@@ -82,7 +82,7 @@ static int add_reason(struct sb_fileset *fs, struct sb_item *item, const struct 
 	 * all. */
 	bool once = why->why == SB_WHY_LINK || why->why == SB_WHY_PARENT;
 
-	if (keep(fs, why->from, &own.from) < 0 || keep(fs, why->detail, &own.detail) < 0)
+	if (intern(fs, why->from, &own.from) < 0 || intern(fs, why->detail, &own.detail) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < item->reason_count; i++) {
 		const struct sb_reason *old = &item->reasons[i];
@@ -143,7 +143,8 @@ static int fill(struct sb_fileset *fs, struct sb_item *item, const char *source,
 			return -errno;
 	}
 	target[n] = '\0';
-	if (keep(fs, source, &item->source) < 0 || keep(fs, n ? target : NULL, &item->target) < 0)
+	if (intern(fs, source, &item->source) < 0 ||
+	    intern(fs, n ? target : NULL, &item->target) < 0)
 		return -ENOMEM;
 	item->st = *st;
 	item->type = type_of(st->st_mode);
@@ -254,7 +255,7 @@ static bool parent_is_known(const struct sb_fileset *fs, const char *path)
 	if (!slash[1] || strcmp(slash, "/.") == 0 || strcmp(slash, "/..") == 0)
 		return false;
 	e = sb_map_find(&fs->index->by_path, len ? path : "/", len ? len : 1);
-	return e && fs->items[(uintptr_t)e->value - 1].type == SB_ITEM_DIR;
+	return e && e->value && fs->items[(uintptr_t)e->value - 1].type == SB_ITEM_DIR;
 }
 
 static int resolve(struct sb_fileset *fs, const char *path, unsigned flags, struct sb_map *hops,
@@ -327,24 +328,78 @@ static int replace(struct sb_fileset *fs, struct sb_item *item, const char *sour
 	return rc < 0 ? sb_fail(err, -rc, "add '%s'", source) : 0;
 }
 
+/* Finds where `path` is to be, and adds what leads there, made up where this machine has it not. */
+static int add_way(struct sb_fileset *fs, const char *path, struct sb_buf *ret_real,
+		   struct sb_err *err)
+{
+	auto_map hops = SB_MAP_INIT;
+	int rc = sb_resolve(fs->root, path, SB_RESOLVE_NOFOLLOW | SB_RESOLVE_MISSING, note_hop,
+			    &hops, ret_real, err);
+
+	if (rc == 0)
+		rc = add_hops(fs, &hops, ret_real->s, err);
+	return rc == 0 ? add_parents(fs, ret_real->s, true, err) : rc;
+}
+
 int sb_fileset_add_from(struct sb_fileset *fs, const char *path, const char *source,
 			const struct sb_reason *why, struct sb_err *err)
 {
-	auto_map hops = SB_MAP_INIT;
 	auto_buf real = SB_BUF_INIT;
 	struct sb_item *item;
-	int rc = sb_resolve(fs->root, path, SB_RESOLVE_NOFOLLOW | SB_RESOLVE_MISSING, note_hop,
-			    &hops, &real, err);
+	int rc = add_way(fs, path, &real, err);
 
-	if (rc == 0)
-		rc = add_hops(fs, &hops, real.s, err);
-	if (rc == 0)
-		rc = add_parents(fs, real.s, true, err);
 	if (rc < 0)
 		return rc;
 	item = sb_fileset_find(fs, real.s);
 	return item ? replace(fs, item, source, why, err)
 		    : add_one(fs, real.s, source, false, why, err);
+}
+
+int sb_fileset_add_empty(struct sb_fileset *fs, const char *path, const struct sb_reason *why,
+			 struct sb_err *err)
+{
+	auto_buf real = SB_BUF_INIT;
+	struct sb_item *item;
+	int rc = add_way(fs, path, &real, err);
+
+	if (rc < 0)
+		return rc;
+	item = sb_fileset_find(fs, real.s);
+	if (item && item->type == SB_ITEM_DIR)
+		return sb_fail(err, EISDIR, "'%s' is to be a file", path);
+	if (!item)
+		item = append(fs, real.s);
+	if (!item || add_reason(fs, item, why) < 0)
+		return sb_fail(err, ENOMEM, "add '%s'", path);
+	item->type = SB_ITEM_FILE;
+	item->source = item->target = NULL;
+	item->st = (struct stat){.st_mode = S_IFREG | 0644};
+	return 0;
+}
+
+/* Where each path is now, after items moved. */
+static void renumber(struct sb_fileset *fs)
+{
+	for (size_t i = 0; i < fs->index->by_path.count; i++)
+		fs->index->by_path.entries[i].value = NULL;
+	for (size_t i = 0; i < fs->count; i++)
+		sb_map_finds(&fs->index->by_path, fs->items[i].path)->value =
+			(void *)(uintptr_t)(i + 1);
+}
+
+void sb_fileset_filter(struct sb_fileset *fs, bool (*keep)(void *arg, const struct sb_item *item),
+		       void *arg)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < fs->count; i++) {
+		if (keep(arg, &fs->items[i]))
+			fs->items[kept++] = fs->items[i];
+		else
+			free(fs->items[i].reasons);
+	}
+	fs->count = kept;
+	renumber(fs);
 }
 
 static int by_path(const void *a, const void *b)
@@ -356,7 +411,5 @@ void sb_fileset_sort(struct sb_fileset *fs)
 {
 	if (fs->count)
 		qsort(fs->items, fs->count, sizeof *fs->items, by_path);
-	for (size_t i = 0; i < fs->count; i++)
-		sb_map_finds(&fs->index->by_path, fs->items[i].path)->value =
-			(void *)(uintptr_t)(i + 1);
+	renumber(fs);
 }

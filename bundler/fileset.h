@@ -30,6 +30,7 @@ enum sb_why {
 	SB_WHY_PARENT,	 /* the directory of `from` (the first one that asked) */
 	SB_WHY_COPIED,	 /* --copy-dir; from: the source directory */
 	SB_WHY_INCLUDED, /* --include; from: the glob */
+	SB_WHY_TARGET,	 /* the target provides it: an empty file to mount it over */
 	SB_WHY_COUNT
 };
 const char *sb_why_name(enum sb_why why);
@@ -42,7 +43,7 @@ struct sb_reason {
 
 struct sb_item {
 	const char *path;   /* absolute, in the payload */
-	const char *source; /* where its bytes are now; NULL: a directory that is made up */
+	const char *source; /* where its bytes are now; NULL: made up, an empty file or directory */
 	const char *target; /* a symlink's */
 	enum sb_item_type type;
 	struct stat st; /* of source, lstat */
@@ -77,6 +78,12 @@ int sb_fileset_add(struct sb_fileset *fs, const char *path, unsigned flags,
  */
 int sb_fileset_add_from(struct sb_fileset *fs, const char *path, const char *source,
 			const struct sb_reason *why, struct sb_err *err);
+/* Makes `path` an empty file, mode 0644, whatever this machine has there. Parents as above. */
+int sb_fileset_add_empty(struct sb_fileset *fs, const char *path, const struct sb_reason *why,
+			 struct sb_err *err);
+/* Drops every item that `keep` does not want. Pointers to items, and indices, are void then. */
+void sb_fileset_filter(struct sb_fileset *fs, bool (*keep)(void *arg, const struct sb_item *item),
+		       void *arg);
 struct sb_item *sb_fileset_find(const struct sb_fileset *fs, const char *path);
 /* By path, bytewise: a directory comes before what is in it. */
 void sb_fileset_sort(struct sb_fileset *fs);

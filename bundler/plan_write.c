@@ -1,0 +1,60 @@
+#include "bundler/plan_write.h"
+
+#include <string.h>
+
+#include "bundler/plan.h"
+
+/* Errors stick: looked at once, at the end. */
+struct writer {
+	struct sb_buf *out;
+	int rc;
+};
+
+static void pair(struct writer *w, const char *key, const char *value)
+{
+	if (!value || w->rc < 0)
+		return;
+	if (sb_buf_add(w->out, key, strlen(key) + 1) < 0 ||
+	    sb_buf_add(w->out, value, strlen(value) + 1) < 0)
+		w->rc = -ENOMEM;
+}
+
+static void pairs(struct writer *w, const char *key, const char *const *values)
+{
+	for (; values && *values; values++)
+		pair(w, key, *values);
+}
+
+int sb_plan_write(const struct sb_plan *plan, struct sb_buf *ret, struct sb_err *err)
+{
+	struct writer w = {.out = ret};
+	size_t start = ret->len;
+
+	pair(&w, SB_PLAN_MAGIC, SB_PLAN_VERSION);
+	pair(&w, "mode", plan->mode);
+	pairs(&w, "set", plan->set);
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct sb_plan_entry *e = &plan->entries[i];
+
+		pair(&w, "entry", e->name);
+		pair(&w, "exec", e->exec);
+		pair(&w, "interp", e->interp);
+		pair(&w, "program", e->program);
+		pairs(&w, "prefix", e->prefix);
+		pairs(&w, "lib", e->libs);
+		pairs(&w, "arg", e->argv);
+		pairs(&w, "env", e->env);
+		pair(&w, "cwd", e->cwd);
+		pairs(&w, "writable", e->writable);
+	}
+	pair(&w, "end", "");
+	if (w.rc < 0)
+		return sb_fail(err, ENOMEM, "write the launch plan");
+	if (ret->len - start > SB_PLAN_MAX)
+		return sb_fail(
+			err, SB_ESAID,
+			"the launch plan would have %zu bytes, more than a launcher reads (%u): "
+			"use fewer entries, or shorter arguments",
+			ret->len - start, SB_PLAN_MAX);
+	return 0;
+}

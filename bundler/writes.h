@@ -1,0 +1,41 @@
+/*
+ * What a traced run wrote: which paths it made itself, and which were there before it.
+ *
+ * Order: sb_writes_read(), then questions about real paths, sb_writes_free().
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/map.h"
+#include "tracer/trace.h"
+
+struct sb_writes {
+	struct sb_map paths; /* real path; value: flags */
+};
+
+#define SB_WRITES_INIT      \
+	{                   \
+		SB_MAP_INIT \
+	}
+#define auto_writes __attribute__((cleanup(sb_writes_free))) struct sb_writes
+
+int sb_writes_read(struct sb_writes *writes, const struct sb_trace *trace, const char *root,
+		   struct sb_err *err);
+void sb_writes_free(struct sb_writes *writes);
+
+/* It, or a directory above it, did not exist before the run. */
+bool sb_writes_made(const struct sb_writes *writes, const char *real);
+/* It was there before the run, and was written to, replaced or removed. */
+bool sb_writes_changed(const struct sb_writes *writes, const char *real);
+
+/* Where an event's path leads: as the trace has it, else followed now. Into *ret. */
+int sb_event_real(const struct sb_event *ev, const char *root, struct sb_buf *ret,
+		  struct sb_err *err);
+
+/*
+ * The real directories that were written in and that were there before the run; none below
+ * another, none below /proc and the like. Added to *ret as keys, sorted.
+ */
+int sb_writes_directories(const struct sb_writes *writes, struct sb_map *ret, struct sb_err *err);
