@@ -10,16 +10,16 @@ _sidebundle() {
 	case $prev in
 	--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
 	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
-	-b | --trace-backend) COMPREPLY=($(compgen -W 'auto audit off' -- "$cur")); return ;;
+	-b | --backend | --trace-backend) COMPREPLY=($(compgen -W 'auto audit off' -- "$cur")); return ;;
 	--run-mode) COMPREPLY=($(compgen -W 'host namespace auto' -- "$cur")); return ;;
-	--format)
+	-f | --format)
 		case $command in
 		show) COMPREPLY=($(compgen -W 'table paths json' -- "$cur")) ;;
 		deps) COMPREPLY=($(compgen -W 'tree paths json' -- "$cur")) ;;
 		esac
 		return
 		;;
-	--kind)
+	-k | --kind)
 		COMPREPLY=($(compgen -W 'exec open load search stat readlink list write connect' -- "$cur"))
 		return
 		;;
@@ -29,7 +29,7 @@ _sidebundle() {
 		local common='--help --log-level --color' own=''
 		case $command in
 		'') own=--version ;;
-		trace) own='--trace-backend --output --timeout --wait-all --include --exclude' ;;
+		trace) own='--backend --output --timeout --wait-all --include --exclude' ;;
 		show) own='--kind --format --null --failed --as-named --tree' ;;
 		deps) own='--format --trace-root' ;;
 		create) own='--from-host --from-trace --copy-dir --set-env --include --exclude --name
