@@ -5,6 +5,7 @@ extern const struct sb_command sb_cmd_trace, sb_cmd_show, sb_cmd_deps, sb_cmd_cr
 	sb_cmd_verify;
 
 const struct sb_command *const sb_commands[] = {
+	&sb_cmd_trace,
 	&sb_cmd_show,
 	&sb_cmd_deps,
 	&sb_cmd_run,
