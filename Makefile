@@ -140,9 +140,16 @@ $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -o $@ $<
 
+# Each runs over a corpus of its own for some seconds, without arguments.
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
+		-o $@ $(filter %.c %.o,$^) $(LIBS)
+
 .PHONY: unit unit-binaries targets deps roots check check-all check-built
-unit-binaries: $(UNIT_BIN)
-unit: $(UNIT_BIN)
+unit-binaries: $(UNIT_BIN) $(FUZZ_BIN)
+unit: unit-binaries
 	@tests/run --build $(BUILD) --parts unit
 targets: $(TARGET_BIN) $(TEST_TOOL_BIN)
 
@@ -154,7 +161,7 @@ roots:
 check check-all:
 	@$(MAKE) --no-print-directory deps SETS="build check subject"
 	@$(MAKE) --no-print-directory check-built ALL=$(if $(filter %all,$@),--all)
-check-built: all $(UNIT_BIN) targets roots
+check-built: all unit-binaries targets roots
 	@tests/run --build $(BUILD) --parts unit,cli $(ALL) $(ONLY)
 
 .PHONY: bench bench-built demo demo-built
