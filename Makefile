@@ -108,7 +108,9 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ))
+# The launcher's parts, but for its main, work with any libc.
+LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c common/%,$(LAUNCHER_SRC)))
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ)) $(LAUNCHER_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CRITERION_WARN) $(CFLAGS) $(SAN) $(LDFLAGS) \
 		$(DEPS_LDFLAGS) $(DEPS_TEST) -o $@ \

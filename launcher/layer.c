@@ -1,5 +1,6 @@
 #include "launcher/layer.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,8 +14,10 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "launcher/sweep.h"
 
-#define LAYER_NAME "sidebundle."
+/* In a directory whose changes are kept. */
+#define LAYER_MARK ".sidebundle-layer"
 
 /* The reaper of the run before may need a moment. */
 static int lock(int fd)
@@ -29,6 +32,32 @@ static int lock(int fd)
 		(void)nanosleep(&moment, NULL); /* shorter is fine */
 	}
 	return -errno;
+}
+
+/*
+ * The reaper removes parts of this directory by their names: it has to be ours, made by us or empty
+ * when we first saw it. The mark tells.
+ */
+static int mark(int fd, const char *path, struct sb_err *err)
+{
+	struct dirent *d;
+	bool empty = true;
+
+	if (faccessat(fd, LAYER_MARK, F_OK, 0) == 0)
+		return 0;
+	auto_dir DIR *dir = opendir(path);
+	if (!dir)
+		return sb_fail(err, errno, "SIDEBUNDLE_WRITABLE: list '%s'", path);
+	while (empty && (d = readdir(dir)))
+		empty = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0;
+	if (!empty)
+		return sb_fail(
+			err, SB_ESAID,
+			"SIDEBUNDLE_WRITABLE: '%s' holds files that are not ours: name a new or "
+			"empty directory",
+			path);
+	auto_fd int made = openat(fd, LAYER_MARK, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return made < 0 ? sb_fail(err, errno, "SIDEBUNDLE_WRITABLE: write to '%s'", path) : 0;
 }
 
 int launch_layer_claim(struct launch_layer *layer, const struct launch_places *places,
@@ -53,6 +82,9 @@ int launch_layer_claim(struct launch_layer *layer, const struct launch_places *p
 			path);
 	if (rc < 0)
 		return sb_fail(err, -rc, "SIDEBUNDLE_WRITABLE: lock '%s'", path);
+	rc = mark(fd, path, err);
+	if (rc < 0)
+		return rc;
 	if (sb_buf_set(&layer->path, path) < 0)
 		return sb_fail(err, ENOMEM, "SIDEBUNDLE_WRITABLE");
 	layer->claim = sb_steal_fd(&fd);
@@ -64,7 +96,8 @@ static int make_temporary(struct launch_layer *layer, const char *place, struct 
 {
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof path, "%s/" LAYER_NAME "XXXXXX", place) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/" LAUNCH_LAYER_PREFIX "XXXXXX", place) >=
+	    (int)sizeof path)
 		return sb_fail(err, ENAMETOOLONG, "make a directory in '%s'", place);
 	if (!mkdtemp(path))
 		return sb_fail(err, errno, "make a directory in '%s'", place);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -53,7 +54,7 @@ static int make_one(const struct launch_layer *layer, const char *path, mode_t m
 	struct stat st;
 
 	if (payload_stat(layer, path, &st) && S_ISDIR(st.st_mode))
-		mode = (st.st_mode & 07777) | 0700;
+		mode = (st.st_mode & 07777) | (mode == 01777 ? 01777 : 0700);
 	if (mkdirat(layer->upper, inside(path), 0700) < 0) {
 		if (errno != EEXIST)
 			return sb_fail(err, errno, "make '%s' in the writable layer", path);
@@ -174,6 +175,11 @@ static int make_copy(const struct launch_layer *layer, const struct launch_op *o
 	if (from < 0 || to < 0)
 		return sb_fail(err, errno, "open '%s' to copy it", op->dest);
 	rc = launch_tree_copy(from, to, err);
+	/* With all that the payload has, it need not be merged with it: then it can also be
+	 * renamed. */
+	if (rc == 0 && layer->overlay)
+		(void)fsetxattr(to, "user.overlay.opaque", "y", 1,
+				0); /* merged is as good otherwise */
 	restore_times(layer, op->dest);
 	return rc < 0 ? sb_wrap(err, "copy '%s' to the writable layer", op->dest) : 0;
 }

@@ -107,7 +107,7 @@ static int enter(const struct launch_request *request, const struct launch_ops *
 	};
 	struct launch_layer layer = LAUNCH_LAYER_INIT;
 	struct launch_reaper reaper = LAUNCH_REAPER_INIT;
-	struct launch_rights rights;
+	struct launch_rights rights = {{0, 0}, false};
 	struct sb_err none = SB_ERR_INIT;
 
 	layer.bundle = request->bundle;
@@ -117,7 +117,7 @@ static int enter(const struct launch_request *request, const struct launch_ops *
 	bool reaped = getpid() != 1 && launch_reaper_start(layer.claim, &reaper, &none) == 0;
 	if (rc == 0)
 		rc = launch_enter_namespaces(own_net(request), &rights, err);
-	layer.privileged = rc == 0 && rights.privileged;
+	layer.privileged = rights.privileged;
 	if (rc == 0)
 		rc = launch_layer_make(&layer, &places, reaped ? &reaper : NULL, ops, err);
 	if (rc == 0)

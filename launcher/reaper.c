@@ -15,6 +15,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "launcher/process.h"
+#include "launcher/sweep.h"
 #include "launcher/tree.h"
 
 /* Messages on the socket: one of these, then a directory's path, then NUL. */
@@ -70,8 +71,10 @@ static void clean(const char *message)
 {
 	const char *dir = message + 1;
 
-	if (message[0] == TELL_REMOVE)
+	if (message[0] == TELL_REMOVE) {
 		launch_tree_remove(AT_FDCWD, dir);
+		launch_layer_sweep(dir);
+	}
 	for (int i = 0; message[0] == TELL_KEEP && own_parts[i]; i++) {
 		auto_buf part = SB_BUF_INIT;
 
@@ -90,14 +93,18 @@ static void reap(int socket_fd, int inotify, int pidfd)
 	while ((n = read(socket_fd, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR))
 		if (n > 0 && sb_buf_add(&told, piece, (size_t)n) < 0)
 			return;
-	for (size_t at = 0; at < told.len; at += strlen(told.s + at) + 1)
-		watching = watching || told.s[at] == TELL_WATCHING;
+	for (const char *m = told.s; m && m < told.s + told.len; m += strlen(m) + 1) {
+		watching = watching || m[0] == TELL_WATCHING;
+		/* Where it cannot be held, nothing is swept up either. */
+		if (m[0] == TELL_REMOVE)
+			(void)launch_layer_hold(m + 1);
+	}
 	if (watching && inotify >= 0)
 		wait_unmount(inotify);
 	else if (pidfd >= 0)
 		wait_exit(pidfd);
-	for (size_t at = 0; at < told.len; at += strlen(told.s + at) + 1)
-		clean(told.s + at);
+	for (const char *m = told.s; m && m < told.s + told.len; m += strlen(m) + 1)
+		clean(m);
 }
 
 static void live(int socket_fd, int inotify, int pidfd, int hold)

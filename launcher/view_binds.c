@@ -114,10 +114,10 @@ static enum content content_of(const char *payload, const char *dest)
 }
 
 static int bind_whole(const struct launch_view *view, struct launch_ops *ops, const char *source,
-		      const char *dest, mode_t type, struct sb_err *err)
+		      const char *dest, mode_t type, bool optional, struct sb_err *err)
 {
 	struct launch_op point = {.kind = S_ISDIR(type) ? LAUNCH_DIR : LAUNCH_FILE, .mode = 0755};
-	struct launch_op bind = {.kind = LAUNCH_BIND};
+	struct launch_op bind = {.kind = LAUNCH_BIND, .optional = optional};
 
 	point.dest = bind.dest = (char *)dest;
 	bind.source = (char *)source;
@@ -157,8 +157,9 @@ static int merge_child(const struct launch_view *view, struct launch_ops *ops, c
 			return 0;
 		}
 	}
+	/* It may be gone when its turn comes: /tmp is a busy place. */
 	if (!S_ISLNK(st.st_mode))
-		return bind_whole(view, ops, source, dest, st.st_mode, err);
+		return bind_whole(view, ops, source, dest, st.st_mode, true, err);
 	ssize_t n = readlink(ours.s, target, sizeof target - 1);
 	if (n < 0)
 		return 0;
@@ -246,7 +247,7 @@ static int bind_root(const struct launch_view *view, struct launch_ops *ops,
 	    (strcmp(source.s, dest.s) == 0 && launch_ops_covering(ops, source.s)))
 		return 0;
 	if (!S_ISDIR(st.st_mode) || content_of(view->payload, dest.s) == CONTENT_NONE)
-		return bind_whole(view, ops, source.s, dest.s, st.st_mode, err);
+		return bind_whole(view, ops, source.s, dest.s, st.st_mode, false, err);
 	if (!root->asked && is_programs(dest.s))
 		return 0;
 	return merge(view, ops, source.s, dest.s, err);
