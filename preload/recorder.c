@@ -9,8 +9,9 @@
 #include "preload/str.h"
 #include "preload/write.h"
 
-#define TEXT_MAX  (PATH_MAX + 256) /* longer names cannot have meant a file */
-#define SHORT_DIR 512
+#define TEXT_MAX       (PATH_MAX + 256) /* longer names cannot have meant a file */
+#define SHORT_DIR      512
+#define EXEC_ARGV_ROOM 8192
 
 static struct sb_recorder own_state;
 
@@ -313,6 +314,59 @@ void sb_record(const struct sb_access *a)
 		record_relative(st, a, text[0].len);
 	else
 		record(st, a, text, 1, 0);
+}
+
+static uint64_t write_exec(const struct sb_access *a, char *const *argv, const struct sb_text *text,
+			   unsigned texts, uint64_t *ret_ref)
+{
+	const struct sb_rec head = {
+		.kind = SB_EXEC,
+		.flags = texts > 1 ? SB_REC_DIR : 0,
+		.outcome = SB_OUTCOME_PENDING,
+		.where = sb_load(&sb_self()->where),
+		.dirfd = a->dirfd,
+		.value = -1,
+	};
+
+	return sb_write(&head, text, texts, argv, EXEC_ARGV_ROOM, ret_ref);
+}
+
+/* Apart, for its large buffer. */
+static __attribute__((noinline)) uint64_t
+write_exec_relative(const struct sb_access *a, char *const *argv, size_t len, uint64_t *ret_ref)
+{
+	char dir[PATH_MAX];
+	struct sb_text text[2] = {{a->path, len}, {dir, 0}};
+
+	if (!(a->dirfd == AT_FDCWD ? name_cwd(dir, sizeof(dir), &text[1].len)
+				   : name_dir(a->dirfd, dir, sizeof(dir), &text[1].len)))
+		return write_exec(a, argv, text, 1, ret_ref);
+	/* Executed by descriptor: the file is what the descriptor names. */
+	return len ? write_exec(a, argv, text, 2, ret_ref)
+		   : write_exec(a, argv, text + 1, 1, ret_ref);
+}
+
+uint64_t sb_write_exec(const struct sb_access *a, char *const *argv, uint64_t *ret_ref)
+{
+	struct sb_recorder *st = sb_self();
+	struct sb_text text = {a->path, sb_strnlen(a->path, TEXT_MAX)};
+
+	sb_fork_check(st);
+	/* What is started may rename, remove and link what this image has seen. */
+	(void)sb_add(&st->epoch, 1);
+	if (a->path[0] != '/' && !sb_load(&st->sandboxed) && (a->dirfd != AT_FDCWD || strayed(st)))
+		return write_exec_relative(a, argv, text.len, ret_ref);
+	return write_exec(a, argv, &text, 1, ret_ref);
+}
+
+void sb_settle(uint64_t ref, int outcome)
+{
+	struct sb_slot slot;
+
+	if (!sb_find(ref, &slot))
+		return;
+	sb_store(&slot.rec->outcome, outcome);
+	sb_release(&slot);
 }
 
 /* --- what changes the meaning of names

@@ -16,6 +16,14 @@ struct sb_text {
 uint64_t sb_write(const struct sb_rec *head, const struct sb_text *text, unsigned texts,
 		  char *const *argv, size_t argv_room, uint64_t *ret_ref);
 
+/*
+ * An exec that is about to be tried: pending until sb_settle(). What relative names mean is written
+ * down as for any other record. Returns its place, 0 where there was no room.
+ */
+uint64_t sb_write_exec(const struct sb_access *access, char *const *argv, uint64_t *ret_ref);
+/* Stores how it went. A stale reference is nothing to do. */
+void sb_settle(uint64_t ref, int outcome);
+
 /* Tells what cwd and root are, for generation `where`. */
 void sb_write_where(struct sb_recorder *st, uint32_t where);
 

@@ -1,0 +1,33 @@
+/*
+ * The environment that brings our modules into an image, and its way back out of the program's
+ * sight.
+ *
+ * Ours stand last: appended to the user's own LD_PRELOAD, LD_AUDIT and GLIBC_TUNABLES, or variables
+ * of their own after all others. So taking them away restores what the user gave, byte for byte.
+ * Used in traced processes and, for the first image, by the program itself.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What an image is to be given. */
+struct sb_env_want {
+	const char *modules; /* the directory of our modules */
+	const char *log;     /* the log's path */
+	const char *flags;   /* see preload/start.h; "" none */
+	uint64_t token;	     /* place of the exec record */
+	uint32_t static_tls; /* bytes that the libraries need, 0: the default has room */
+	bool preload;	     /* the modules that it gets */
+	bool audit;
+	bool trace; /* false: nothing of ours at all */
+};
+
+/* Bytes that sb_env_compose() needs. */
+size_t sb_env_size(char *const *envp, const struct sb_env_want *want);
+/* The new environment in `buf`; unchanged variables are shared with envp. envp may be NULL, or have
+ * ours already. */
+char **sb_env_compose(char *const *envp, const struct sb_env_want *want, void *buf);
+/* Takes ours out of envp, in place. `modules` tells which are ours. */
+void sb_env_hide(char **envp, const char *modules);

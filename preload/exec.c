@@ -1,0 +1,184 @@
+#include "preload/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/inspect.h"
+#include "preload/start.h"
+#include "preload/str.h"
+#include "preload/write.h"
+
+/* Of a 16 KiB stack there must be left what the call itself needs. */
+#define STACK_ROOM 6144
+
+static bool failed(long raw)
+{
+	return (unsigned long)raw > -4096UL;
+}
+
+/* --- what is started
+ * -------------------------------------------------------------------------------- */
+
+static void record_file(struct sb_exec *x, int dirfd, const char *path, char *const *argv)
+{
+	const struct sb_access access = {.kind = SB_EXEC, .dirfd = dirfd, .path = path};
+	uint64_t place = sb_write_exec(&access, argv, &x->refs[x->files]);
+
+	if (!x->files)
+		x->want.token = place;
+	x->files += place ? 1 : 0;
+}
+
+static void record_blind(struct sb_exec *x, enum sb_blind blind, const char *path)
+{
+	struct sb_recorder *st = sb_self();
+	struct sb_rec head = {
+		.kind = SB_REC_BLIND,
+		.where = sb_load(&st->where),
+		.dirfd = AT_FDCWD,
+		.value = blind,
+		.arg = x->want.token,
+	};
+
+	(void)sb_write(&head, (struct sb_text[]){{path, sb_strnlen(path, PATH_MAX)}}, 1, NULL, 0,
+		       NULL);
+}
+
+/* From a chroot, or as another user, our files may be out of reach: then ld.so would complain. */
+static bool reachable(const struct sb_recorder *st)
+{
+	return !failed(sb_raw(SYS_faccessat, AT_FDCWD, (long)st->modules, X_OK, 0, 0, 0)) &&
+	       !failed(sb_raw(SYS_faccessat, AT_FDCWD, (long)st->log_path, R_OK | W_OK, 0, 0, 0));
+}
+
+static void decide(struct sb_exec *x, const struct sb_program *program, const char *path)
+{
+	x->want.static_tls = (uint32_t)program->info;
+	if (program->gains) {
+		x->want.trace = false;
+		record_blind(x, SB_BLIND_SETID, path);
+	} else if (program->info & SB_PROG_FOREIGN) {
+		x->want.trace = false;
+		record_blind(x, SB_BLIND_FOREIGN, path);
+	} else if (!reachable(sb_self())) {
+		x->want.trace = false;
+		record_blind(x, SB_BLIND_UNREACHABLE, path);
+	} else if (program->info & SB_PROG_STATIC) {
+		/* It ignores our variables, and hands them on to what it starts. */
+		record_blind(x, SB_BLIND_STATIC, path);
+	} else {
+		if (program->info & SB_PROG_SANITIZER) {
+			x->want.preload = false;
+			record_blind(x, SB_BLIND_SANITIZER, path);
+		}
+		if (program->info & SB_PROG_NO_AUDIT) {
+			x->want.audit = false;
+			record_blind(x, SB_BLIND_STATIC_TLS, path);
+		}
+	}
+}
+
+static void follow_interpreters(struct sb_exec *x, struct sb_program *program, const char *path)
+{
+	char name[SB_SHEBANG_MAX];
+
+	while (program->info & SB_PROG_SCRIPT && x->files && x->files < SB_EXEC_FILES) {
+		__builtin_memcpy(name, program->interpreter, sizeof(name));
+		path = name;
+		record_file(x, AT_FDCWD, path, NULL);
+		if (sb_inspect(sb_self()->log, AT_FDCWD, path, 0, program) < 0)
+			return;
+	}
+	decide(x, program, path);
+}
+
+int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *argv, int flags)
+{
+	struct sb_recorder *st = sb_self();
+	struct sb_program program;
+	bool sandboxed = sb_load(&st->sandboxed);
+	int looked = sandboxed ? -EPERM : sb_inspect(st->log, dirfd, path, flags, &program);
+
+	if (looked == -EFAULT || !path)
+		return -EFAULT;
+	*x = (struct sb_exec){.want = {.modules = st->modules,
+				       .log = st->log_path,
+				       .flags = sandboxed ? "s" : "",
+				       .preload = true,
+				       .audit = true,
+				       .trace = true}};
+	record_file(x, dirfd, path, argv);
+	if (looked >= 0)
+		follow_interpreters(x, &program, path);
+	return 0;
+}
+
+void sb_exec_end(struct sb_exec *x, int outcome)
+{
+	for (unsigned i = 0; i < x->files; i++)
+		sb_settle(x->refs[i], outcome);
+}
+
+/* --- the environment
+ * -------------------------------------------------------------------------------- */
+
+/* Apart: what it takes from the stack is given back before the next attempt. */
+static __attribute__((noinline)) long run_on_stack(struct sb_exec *x, char *const *envp,
+						   size_t size, sb_exec_run *run, void *context)
+{
+	void *buf = __builtin_alloca(size);
+
+	return run(sb_env_compose(envp, &x->want, buf), context);
+}
+
+long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *context)
+{
+	size_t size = sb_env_size(envp, &x->want);
+	long p, ret;
+
+	if (size <= STACK_ROOM)
+		return run_on_stack(x, envp, size, run, context);
+	p = sb_raw(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		   0);
+	if (failed(p))
+		return run(envp, context);
+	ret = run(sb_env_compose(envp, &x->want, (void *)p), context);
+	(void)sb_raw(SYS_munmap, p, (long)size, 0, 0, 0, 0);
+	return ret;
+}
+
+/* --- execve
+ * ----------------------------------------------------------------------------------------- */
+
+struct call {
+	int dirfd;
+	const char *path;
+	char *const *argv;
+	int flags;
+};
+
+static long run_execveat(char *const *envp, void *context)
+{
+	const struct call *c = context;
+
+	if (c->dirfd == AT_FDCWD && !c->flags)
+		return sb_raw(SYS_execve, (long)c->path, (long)c->argv, (long)envp, 0, 0, 0);
+	return sb_raw(SYS_execveat, c->dirfd, (long)c->path, (long)c->argv, (long)envp, c->flags,
+		      0);
+}
+
+long sb_execveat(int dirfd, const char *path, char *const *argv, char *const *envp, int flags)
+{
+	struct call call = {dirfd, path, argv, flags};
+	struct sb_exec x;
+	long raw;
+
+	if (!sb_recorder_on() || sb_exec_begin(&x, dirfd, path, argv, flags) < 0)
+		return run_execveat(envp, &call);
+	raw = sb_exec_env(&x, envp, run_execveat, &call);
+	sb_exec_end(&x, (int)-raw);
+	return raw;
+}

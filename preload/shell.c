@@ -1,0 +1,272 @@
+/*
+ * system and popen. The libc's own start the shell from inside, past every hook. system is done
+ * here anew; popen's streams are the libc's, so its child gets our environment by lending `environ`
+ * for the call.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "preload/exec.h"
+#include "preload/export.h"
+#include "preload/recorder.h"
+#include "preload/spawn.h"
+#include "preload/str.h"
+
+#define SHELL	     "/bin/sh"
+#define SETSIGDEF    0x04 /* of spawn.h: the same in every libc */
+#define SETSIGMASK   0x08
+#define MASK_SIZE    8
+#define STATUS_NONE  0x7f00 /* the shell could not be executed: as if it had exited with 127 */
+#define DASHES_SINCE 38	    /* glibc 2.38 runs sh -c -- COMMAND */
+
+extern char **__environ __attribute__((weak, visibility("default")));
+
+SB_EXPORTED int system(const char *command);
+SB_EXPORTED void *popen(const char *command, const char *mode);
+SB_EXPORTED void *_IO_popen(const char *command, const char *mode);
+
+/* The kernel's, the same on both machines. */
+struct action {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	unsigned long mask;
+};
+
+/* Interrupt and quit are ignored while any thread is in system: the first takes them, the last
+ * gives them back. */
+static struct {
+	uint32_t lock;
+	uint32_t users;
+	struct action interrupt, quit;
+} taken;
+
+static void set_mask(int how, const unsigned long *mask, unsigned long *ret_old)
+{
+	(void)sb_raw(SYS_rt_sigprocmask, how, (long)mask, (long)ret_old, MASK_SIZE, 0, 0);
+}
+
+static void set_action(int number, const struct action *action, struct action *ret_old)
+{
+	(void)sb_raw(SYS_rt_sigaction, number, (long)action, (long)ret_old, MASK_SIZE, 0, 0);
+}
+
+/* Signals are blocked around the lock: no handler can find it held by its own thread. */
+static void lock(void)
+{
+	while (__atomic_exchange_n(&taken.lock, 1, __ATOMIC_ACQUIRE))
+		(void)sb_raw(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&taken.lock, 0, __ATOMIC_RELEASE);
+}
+
+static void take_signals(void)
+{
+	const struct action ignore = {.handler = (void *)1 /* SIG_IGN */};
+
+	lock();
+	if (!taken.users++) {
+		set_action(SIGINT, &ignore, &taken.interrupt);
+		set_action(SIGQUIT, &ignore, &taken.quit);
+	}
+	unlock();
+}
+
+static void give_signals(void)
+{
+	lock();
+	if (!--taken.users) {
+		set_action(SIGINT, &taken.interrupt, NULL);
+		set_action(SIGQUIT, &taken.quit, NULL);
+	}
+	unlock();
+}
+
+static unsigned long bit(int number)
+{
+	return 1ul << (number - 1);
+}
+
+/* A libc sigset_t and posix_spawnattr_t: larger than any, opaque but for the first word. */
+struct attributes {
+	_Alignas(16) char attr[512];
+	unsigned long mask[16], reset[16];
+};
+
+static bool fill_attributes(struct attributes *a, unsigned long mask)
+{
+	int (*init)(void *) = sb_next("posix_spawnattr_init");
+	int (*set_sigmask)(void *, const void *) = sb_next("posix_spawnattr_setsigmask");
+	int (*set_reset)(void *, const void *) = sb_next("posix_spawnattr_setsigdefault");
+	int (*set_flags)(void *, short) = sb_next("posix_spawnattr_setflags");
+
+	if (!init || !set_sigmask || !set_reset || !set_flags)
+		return false;
+	*a = (struct attributes){.mask = {mask}};
+	if (taken.interrupt.handler != (void *)1)
+		a->reset[0] |= bit(SIGINT);
+	if (taken.quit.handler != (void *)1)
+		a->reset[0] |= bit(SIGQUIT);
+	return !init(a->attr) && !set_sigmask(a->attr, a->mask) && !set_reset(a->attr, a->reset) &&
+	       !set_flags(a->attr, SETSIGDEF | SETSIGMASK);
+}
+
+/* Whether this libc puts "--" before the command. */
+static bool has_dashes(void)
+{
+	const char *(*version)(void) = sb_next("gnu_get_libc_version");
+	const char *p = version ? sb_strchr(version(), '.') : NULL;
+	int minor = 0;
+
+	for (p = p ? p + 1 : ""; *p >= '0' && *p <= '9'; p++)
+		minor = minor * 10 + (*p - '0');
+	return minor >= DASHES_SINCE;
+}
+
+static void shell_argv(const char **argv, const char *command)
+{
+	*argv++ = "sh";
+	*argv++ = "-c";
+	if (has_dashes())
+		*argv++ = "--";
+	*argv++ = command;
+	*argv = NULL;
+}
+
+static int run_shell(const char *command, unsigned long mask)
+{
+	struct attributes a;
+	const char *argv[5];
+	int pid, error, status = -1;
+	long raw;
+
+	shell_argv(argv, command);
+	error = fill_attributes(&a, mask)
+			? sb_spawn(&pid, SHELL, a.attr, (char *const *)argv, sb_environ())
+			: ENOSYS;
+	if (error) {
+		sb_errno_set(error);
+		return sb_is_glibc() ? STATUS_NONE : -1;
+	}
+	do
+		raw = sb_raw(SYS_wait4, pid, (long)&status, 0, 0, 0, 0);
+	while (raw == -EINTR);
+	if (raw != pid) {
+		sb_errno_set((int)-raw);
+		return -1;
+	}
+	return status;
+}
+
+/* A cancellation that came meanwhile acts here, not while the shell runs: it is never left behind.
+ */
+static void test_cancel(void)
+{
+	static void (*test)(void);
+
+	if (!test)
+		test = sb_next("pthread_testcancel");
+	if (test)
+		test();
+}
+
+int system(const char *command)
+{
+	static int (*next)(const char *);
+	const unsigned long all = ~0ul, child = bit(SIGCHLD);
+	unsigned long mask;
+	int status;
+
+	if (!next)
+		next = sb_next("system");
+	if (next && (!command || !sb_recorder_on()))
+		return next(command);
+	test_cancel();
+	set_mask(SIG_BLOCK, &all, &mask);
+	take_signals();
+	set_mask(SIG_SETMASK, (unsigned long[]){mask | child}, NULL);
+	status = run_shell(command, mask);
+	set_mask(SIG_BLOCK, &all, NULL);
+	give_signals();
+	set_mask(SIG_SETMASK, &mask, NULL);
+	test_cancel();
+	return status;
+}
+
+/* --- popen
+ * ------------------------------------------------------------------------------------------ */
+
+typedef void *popen_fn(const char *command, const char *mode);
+
+struct lent {
+	popen_fn *next;
+	const char *command, *mode;
+};
+
+static void *lend_environ(struct sb_exec *x, const struct lent *l)
+{
+	char **own = __environ;
+	size_t size = sb_env_size(own, &x->want);
+	long p = sb_raw(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char **ours;
+	void *stream;
+
+	if ((unsigned long)p > -4096UL)
+		return l->next(l->command, l->mode);
+	ours = sb_env_compose(own, &x->want, (void *)p);
+	__atomic_store_n(&__environ, ours, __ATOMIC_RELEASE);
+	stream = l->next(l->command, l->mode);
+	/* Another thread's setenv may have made a new array out of ours meanwhile: then it stays.
+	 */
+	if (__atomic_compare_exchange_n(&__environ, &ours, own, 0, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		(void)sb_raw(SYS_munmap, p, (long)size, 0, 0, 0, 0);
+	return stream;
+}
+
+static void *do_popen(popen_fn *next, const char *command, const char *mode)
+{
+	const struct lent lent = {.next = next, .command = command, .mode = mode};
+	const char *argv[5];
+	struct sb_exec x;
+	void *stream;
+
+	if (!next) {
+		sb_errno_set(ENOSYS);
+		return NULL;
+	}
+	if (!command || !mode || !&__environ || !sb_recorder_on())
+		return next(command, mode);
+	shell_argv(argv, command);
+	if (sb_exec_begin(&x, AT_FDCWD, SHELL, (char *const *)argv, 0) < 0)
+		return next(command, mode);
+	stream = lend_environ(&x, &lent);
+	sb_exec_end(&x, stream ? 0 : sb_errno_get());
+	return stream;
+}
+
+void *popen(const char *command, const char *mode)
+{
+	static popen_fn *next;
+
+	if (!next)
+		next = sb_next("popen");
+	return do_popen(next, command, mode);
+}
+
+void *_IO_popen(const char *command, const char *mode)
+{
+	static popen_fn *next;
+
+	if (!next)
+		next = sb_next("_IO_popen");
+	return do_popen(next, command, mode);
+}

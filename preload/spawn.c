@@ -1,0 +1,105 @@
+/* posix_spawn and its like: the libc's own, with our environment for the child. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/exec.h"
+#include "preload/export.h"
+#include "preload/recorder.h"
+#include "preload/spawn.h"
+
+typedef int spawn_fn(int *pid, const char *path, const void *actions, const void *attributes,
+		     char *const argv[], char *const envp[]);
+
+SB_EXPORTED spawn_fn posix_spawn, posix_spawnp, pidfd_spawn, pidfd_spawnp;
+
+struct spawn {
+	spawn_fn *next;
+	int *pid;
+	const char *path;
+	const void *actions, *attributes;
+	char *const *argv;
+	struct sb_exec *exec; /* of a search: to be begun with what it finds */
+};
+
+static long run_spawn(char *const *envp, void *context)
+{
+	const struct spawn *s = context;
+
+	return s->next(s->pid, s->path, s->actions, s->attributes, s->argv, envp);
+}
+
+/* The search that the libc will make once more in the child: told as it goes, up to what can be
+ * executed. */
+static int try_spawn(const char *candidate, void *context)
+{
+	const struct spawn *s = context;
+	long raw = sb_raw(SYS_faccessat, AT_FDCWD, (long)candidate, X_OK, 0, 0, 0);
+	const struct sb_access access = {.kind = SB_EXEC,
+					 .dirfd = AT_FDCWD,
+					 .path = candidate,
+					 .outcome = (int)-raw,
+					 .fd = -1};
+
+	if (raw) {
+		sb_record(&access);
+		return (int)-raw;
+	}
+	return -sb_exec_begin(s->exec, AT_FDCWD, candidate, s->argv, 0);
+}
+
+static int spawn(struct spawn *s, bool search, char *const *envp)
+{
+	struct sb_exec x;
+	int ret;
+
+	if (!s->next)
+		return ENOSYS;
+	s->exec = &x;
+	if (!s->path || !sb_recorder_on())
+		return (int)run_spawn(envp, s);
+	if (search && !sb_recorder_sandboxed()
+		    ? sb_path_walk(s->path, try_spawn, s) != 0
+		    : sb_exec_begin(&x, AT_FDCWD, s->path, s->argv, 0) < 0)
+		return (int)run_spawn(envp, s);
+	ret = (int)sb_exec_env(&x, envp, run_spawn, s);
+	sb_exec_end(&x, ret);
+	return ret;
+}
+
+int sb_spawn(int *pid, const char *path, const void *attributes, char *const *argv,
+	     char *const *envp)
+{
+	static spawn_fn *next;
+	struct spawn s = {next ? next : (next = sb_next("posix_spawn")),
+			  pid,
+			  path,
+			  NULL,
+			  attributes,
+			  argv,
+			  NULL};
+
+	return spawn(&s, false, envp);
+}
+
+#define SPAWN(name, search)                                                               \
+	int name(int *pid, const char *path, const void *actions, const void *attributes, \
+		 char *const argv[], char *const envp[])                                  \
+	{                                                                                 \
+		static spawn_fn *next;                                                    \
+		struct spawn s = {next ? next : (next = sb_next(#name)),                  \
+				  pid,                                                    \
+				  path,                                                   \
+				  actions,                                                \
+				  attributes,                                             \
+				  argv,                                                   \
+				  NULL};                                                  \
+                                                                                          \
+		return spawn(&s, search, envp);                                           \
+	}
+
+SPAWN(posix_spawn, false)
+SPAWN(posix_spawnp, true)
+SPAWN(pidfd_spawn, false)
+SPAWN(pidfd_spawnp, true)
