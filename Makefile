@@ -77,7 +77,12 @@ TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibili
 	-fno-strict-aliasing -fasynchronous-unwind-tables -U_FORTIFY_SOURCE -fcf-protection=none -MMD -MP
 
 PRELOAD_SRC := $(wildcard preload/*.c)
-AUDITOR_SRC := $(wildcard auditor/*.c)
+# The audit module has the recorder in it, and none of the hooks.
+AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c environ.c hide.c inspect.c mem.c \
+	next.c raw.c recorder.c start.c)
+# ld.so itself tells where the stack begins.
+LD_SO := $(firstword $(wildcard $(foreach n,ld-linux-x86-64.so.2 ld-linux-aarch64.so.1,\
+	$(shell $(CC) -print-file-name=$n))))
 $(BUILD)/tracee/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
@@ -88,7 +93,7 @@ $(PRELOAD): $(PRELOAD_SRC:%.c=$(BUILD)/tracee/%.o)
 
 $(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o)
 	@mkdir -p $(@D)
-	$(CC) -shared -nostdlib -Wl,-z,relro,-z,now -Wl,-soname,$(@F) -o $@ $^ -lgcc
+	$(CC) -shared -nostdlib -Wl,-z,relro,-z,now -Wl,-soname,$(@F) -o $@ $^ $(LD_SO) -lgcc
 
 # --- the launcher: static, musl -------------------------------------------------------------------------
 LAUNCHER_SRC := $(wildcard launcher/*.c) common/err.c common/buf.c common/path.c

@@ -207,3 +207,11 @@ void sb_env_hide(char **envp, const char *modules)
 	/* What follows the old end is left as it is: nobody reads past the first NULL. */
 	*kept = NULL;
 }
+
+bool sb_env_lists_preload(char *const *envp, const char *modules)
+{
+	char *const *list = sb_env_find(envp, names[PRELOAD]);
+	const char *value = list ? *list + sb_strlen(names[PRELOAD]) : "";
+
+	return own_part(value, PRELOAD, modules, false) < (long)sb_strlen(value);
+}

@@ -31,3 +31,5 @@ size_t sb_env_size(char *const *envp, const struct sb_env_want *want);
 char **sb_env_compose(char *const *envp, const struct sb_env_want *want, void *buf);
 /* Takes ours out of envp, in place. `modules` tells which are ours. */
 void sb_env_hide(char **envp, const char *modules);
+/* Whether our preload ends the list that is to be preloaded. */
+bool sb_env_lists_preload(char *const *envp, const char *modules);

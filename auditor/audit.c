@@ -1,0 +1,220 @@
+#include "auditor/audit.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "preload/environ.h"
+#include "preload/hide.h"
+#include "preload/inspect.h"
+#include "preload/next.h"
+#include "preload/start.h"
+#include "preload/str.h"
+
+#define CACHE	"/etc/ld.so.cache"
+#define PRELOAD "/etc/ld.so.preload"
+#define SHOWN	__attribute__((visibility("default")))
+
+/* ld.so's: where the kernel put argc. */
+extern void *__libc_stack_end;
+
+SHOWN unsigned la_version(unsigned offered);
+SHOWN char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag);
+SHOWN unsigned la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie);
+SHOWN void la_activity(uintptr_t *cookie, unsigned flag);
+
+struct sb_image sb_image;
+
+static struct {
+	const struct link_map *main;
+	const char *by;	      /* who asked for what is searched now; "" the program */
+	char found[PATH_MAX]; /* a candidate that is there, not mapped yet */
+	bool cache_told;
+	bool started; /* what the program needs at its start is loaded */
+	bool preloaded;
+} now;
+
+struct sb_recorder *sb_shared_state(void)
+{
+	return NULL; /* the state is this module's own, see sb_self() */
+}
+
+uint64_t sb_image_auxv(uint64_t type)
+{
+	for (const ElfW(auxv_t) *a = sb_image.auxv; a && a->a_type != AT_NULL; a++)
+		if (a->a_type == type)
+			return a->a_un.a_val;
+	return 0;
+}
+
+static int look(const char *path)
+{
+	return (int)-sb_raw(SYS_faccessat, AT_FDCWD, (long)path, R_OK, 0, 0, 0);
+}
+
+static void tell(uint8_t kind, const char *path, const char *by, int outcome)
+{
+	const struct sb_access access = {.kind = kind,
+					 .dirfd = AT_FDCWD,
+					 .path = path,
+					 .by = by,
+					 .outcome = outcome,
+					 .fd = -1};
+
+	sb_record(&access);
+}
+
+/* --- the image
+ * ---------------------------------------------------------------------------------------- */
+
+static void read_stack(void)
+{
+	char **p = (char **)__libc_stack_end + 1;
+
+	sb_image.argv = p;
+	sb_image.envp = p + *(long *)__libc_stack_end + 1;
+	for (p = sb_image.envp; *p;)
+		p++;
+	sb_image.auxv = (const ElfW(auxv_t) *)(p + 1);
+}
+
+/*
+ * A program that takes no preload (a sanitizer's) has its children inherit an environment without
+ * one: they can take it, so they begin again with it.
+ */
+static void regain_preload(void)
+{
+	struct sb_recorder *st = sb_self();
+	struct sb_env_want want = {.modules = st->modules,
+				   .log = st->log_path,
+				   .flags = "",
+				   .token = st->token,
+				   .preload = true,
+				   .audit = true,
+				   .trace = true};
+	struct sb_program program;
+
+	if (sb_load(&st->sandboxed) || sb_env_lists_preload(sb_image.envp, st->modules))
+		return;
+	if (sb_inspect(st->log, AT_FDCWD, "/proc/self/exe", 0, &program) == 0 &&
+	    !(program.info & SB_PROG_SANITIZER))
+		sb_again(&want);
+}
+
+unsigned la_version(unsigned offered)
+{
+	read_stack();
+	/* 0: ld.so drops the module, and the process runs as if it had never been named. */
+	if (!sb_start(sb_image.argv, sb_image.envp))
+		return 0;
+	regain_preload();
+	sb_tls_begin();
+	if (!sb_recorder_sandboxed())
+		tell(SB_STAT, PRELOAD, NULL, look(PRELOAD));
+	return offered < LAV_CURRENT ? offered : LAV_CURRENT;
+}
+
+/* --- searches and loads
+ * ------------------------------------------------------------------------------- */
+
+/* A candidate that was there and was not mapped: loaded before by another name, or of another
+ * class. */
+static void flush_found(void)
+{
+	if (now.found[0])
+		tell(SB_OPEN, now.found, NULL, 0);
+	now.found[0] = 0;
+}
+
+static void tell_cache(unsigned flag)
+{
+	if (now.cache_told || sb_recorder_sandboxed())
+		return;
+	now.cache_told = true;
+	tell(SB_OPEN, CACHE, NULL, flag == LA_SER_CONFIG ? 0 : look(CACHE));
+}
+
+/* ld.so is about to open it. What it finds there we ask ourselves, but for the cache, which is
+ * mostly right. */
+static void candidate(const char *name, unsigned flag)
+{
+	int error = flag == LA_SER_CONFIG || sb_recorder_sandboxed() ? 0 : look(name);
+	size_t at = 0;
+
+	if (error)
+		tell(SB_SEARCH, name, now.by, error);
+	else
+		(void)sb_puts(now.found, sizeof(now.found), &at, name);
+}
+
+char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag)
+{
+	const struct link_map *asker = (const struct link_map *)*cookie;
+
+	flush_found();
+	if (flag == LA_SER_ORIG) {
+		now.by = asker && asker->l_name ? asker->l_name : "";
+		if (sb_strchr(name, '/') && !sb_starts(name, sb_self()->modules))
+			candidate(name, flag);
+		return (char *)name;
+	}
+	if (flag == LA_SER_CONFIG || flag == LA_SER_DEFAULT)
+		tell_cache(flag);
+	candidate(name, flag);
+	return (char *)name;
+}
+
+/* Both modules share this one's state; only where they are of one build. */
+static bool hand_over(const struct link_map *map)
+{
+	struct sb_share *share;
+	const char *base = sb_basename(map->l_name);
+
+	if (!sb_streq(base, SB_PRELOAD_NAME))
+		return false;
+	share = sb_map_symbol(map, SB_SHARE_NAME);
+	if (!share || share->size != sizeof(struct sb_recorder))
+		return false;
+	share->state = sb_self();
+	return true;
+}
+
+unsigned la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
+{
+	const char *name = map->l_name ? map->l_name : "";
+
+	*cookie = (uintptr_t)map;
+	if (!now.main && ns == LM_ID_BASE)
+		now.main = map;
+	/* Without a slash it is no file: the program, whose exec was told, or the kernel's vdso. */
+	if (!sb_strchr(name, '/'))
+		return 0;
+	if (ns == LM_ID_BASE && !now.preloaded && hand_over(map)) {
+		now.preloaded = true;
+		return 0;
+	}
+	if (sb_streq(now.found, name))
+		now.found[0] = 0;
+	flush_found();
+	tell(SB_LOAD, name, now.by ? now.by : "", 0);
+	if (!now.started && ns == LM_ID_BASE)
+		sb_tls_opened(now.main, map);
+	return 0;
+}
+
+void la_activity(uintptr_t *cookie, unsigned flag)
+{
+	(void)cookie;
+	if (flag != LA_ACT_CONSISTENT)
+		return;
+	flush_found();
+	if (now.started)
+		return;
+	now.started = true;
+	sb_tls_settled(now.main);
+	/* Without the preload nobody would put them back for the children. */
+	if (now.preloaded)
+		sb_hide(sb_image.envp, (const void *)sb_image_auxv(AT_PHDR),
+			sb_image_auxv(AT_PHNUM));
+}
