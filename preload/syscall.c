@@ -1,0 +1,318 @@
+/*
+ * syscall(2) and prctl(2): what a program asks of the kernel by number is told as what it asks by
+ * name. The very call is made; the table says which arguments name a path. Numbers that name none
+ * go on to libc's own, as a jump: it may be one that returns twice.
+ */
+#include <asm/unistd.h>
+#include <limits.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+
+#include "preload/around.h"
+#include "preload/export.h"
+#include "preload/leaf.h"
+#include "preload/tell.h"
+
+enum what {
+	NOTHING, /* goes on to libc */
+	LOOK,	 /* told as `kind` */
+	OPEN,
+	OPEN_HOW, /* openat2 */
+	CREAT,
+	MAKE,	/* `op` */
+	CHANGE, /* `op` */
+	RENAME,
+	LINK,
+	LIST, /* a directory by its descriptor */
+	MOVE, /* chdir: looks, and moves */
+	CHROOT,
+	MOVED, /* by a descriptor or without any look at the old name */
+	CONNECT,
+	BIND,
+	FILTER, /* seccomp: told before */
+};
+
+#define NONE (-1)
+
+/* Which argument holds what; NONE: there is no such argument. */
+struct shape {
+	int8_t what;
+	int8_t dir, path; /* of a rename or link: the old name */
+	int8_t flags;	  /* open flags, or AT_* ones */
+	int8_t to_dir, to;
+	uint8_t detail; /* enum sb_kind of LOOK, enum sb_op of MAKE and CHANGE */
+	uint8_t record; /* SB_REC_NOFOLLOW where the call never follows */
+};
+
+#define LOOKS(kind, dir, path, flags)                       \
+	{                                                   \
+		LOOK, dir, path, flags, NONE, NONE, kind, 0 \
+	}
+#define LOOKS_AT_LINK(kind, dir, path)                                   \
+	{                                                                \
+		LOOK, dir, path, NONE, NONE, NONE, kind, SB_REC_NOFOLLOW \
+	}
+#define OPENS(what, dir, path, flags)                    \
+	{                                                \
+		what, dir, path, flags, NONE, NONE, 0, 0 \
+	}
+#define MAKES(op, dir, path)                             \
+	{                                                \
+		MAKE, dir, path, NONE, NONE, NONE, op, 0 \
+	}
+#define CHANGES(op, dir, path, flags)                       \
+	{                                                   \
+		CHANGE, dir, path, flags, NONE, NONE, op, 0 \
+	}
+#define CHANGES_LINK(op, dir, path)                                      \
+	{                                                                \
+		CHANGE, dir, path, NONE, NONE, NONE, op, SB_REC_NOFOLLOW \
+	}
+#define TWO(what, dir, path, to_dir, to, flags)          \
+	{                                                \
+		what, dir, path, flags, to_dir, to, 0, 0 \
+	}
+#define OTHER(what, path)                                \
+	{                                                \
+		what, NONE, path, NONE, NONE, NONE, 0, 0 \
+	}
+
+static const struct shape shapes[] = {
+#ifdef __x86_64__ /* machines that came later have the forms with "at" alone */
+	[__NR_open] = OPENS(OPEN, NONE, 0, 1),
+	[__NR_creat] = OPENS(CREAT, NONE, 0, NONE),
+	[__NR_stat] = LOOKS(SB_STAT, NONE, 0, NONE),
+	[__NR_lstat] = LOOKS_AT_LINK(SB_STAT, NONE, 0),
+	[__NR_access] = LOOKS(SB_STAT, NONE, 0, NONE),
+	[__NR_readlink] = LOOKS_AT_LINK(SB_READLINK, NONE, 0),
+	[__NR_getdents] = OTHER(LIST, 0),
+	[__NR_mkdir] = MAKES(SB_OP_MKDIR, NONE, 0),
+	[__NR_mknod] = MAKES(SB_OP_MKNOD, NONE, 0),
+	[__NR_symlink] = MAKES(SB_OP_SYMLINK, NONE, 1),
+	[__NR_rmdir] = CHANGES_LINK(SB_OP_REMOVE, NONE, 0),
+	[__NR_unlink] = CHANGES_LINK(SB_OP_REMOVE, NONE, 0),
+	[__NR_chmod] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
+	[__NR_chown] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
+	[__NR_lchown] = CHANGES_LINK(SB_OP_CHANGE, NONE, 0),
+	[__NR_utime] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
+	[__NR_utimes] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
+	[__NR_futimesat] = CHANGES(SB_OP_CHANGE, 0, 1, NONE),
+	[__NR_rename] = TWO(RENAME, NONE, 0, NONE, 1, NONE),
+	[__NR_link] = TWO(LINK, NONE, 0, NONE, 1, NONE),
+#endif
+	[__NR_openat] = OPENS(OPEN, 0, 1, 2),
+	[__NR_openat2] = OPENS(OPEN_HOW, 0, 1, 2),
+	[__NR_newfstatat] = LOOKS(SB_STAT, 0, 1, 3),
+	[__NR_statx] = LOOKS(SB_STAT, 0, 1, 2),
+	[__NR_statfs] = LOOKS(SB_STAT, NONE, 0, NONE),
+	[__NR_faccessat] = LOOKS(SB_STAT, 0, 1, NONE),
+	[__NR_faccessat2] = LOOKS(SB_STAT, 0, 1, 3),
+	[__NR_getxattr] = LOOKS(SB_STAT, NONE, 0, NONE),
+	[__NR_lgetxattr] = LOOKS_AT_LINK(SB_STAT, NONE, 0),
+	[__NR_listxattr] = LOOKS(SB_STAT, NONE, 0, NONE),
+	[__NR_llistxattr] = LOOKS_AT_LINK(SB_STAT, NONE, 0),
+	[__NR_inotify_add_watch] = LOOKS(SB_STAT, NONE, 1, NONE),
+	[__NR_readlinkat] = LOOKS_AT_LINK(SB_READLINK, 0, 1),
+	[__NR_getdents64] = OTHER(LIST, 0),
+	[__NR_mkdirat] = MAKES(SB_OP_MKDIR, 0, 1),
+	[__NR_mknodat] = MAKES(SB_OP_MKNOD, 0, 1),
+	[__NR_symlinkat] = MAKES(SB_OP_SYMLINK, 1, 2),
+	[__NR_unlinkat] = CHANGES_LINK(SB_OP_REMOVE, 0, 1),
+	[__NR_truncate] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
+	[__NR_fchmodat] = CHANGES(SB_OP_CHANGE, 0, 1, NONE),
+	[__NR_fchownat] = CHANGES(SB_OP_CHANGE, 0, 1, 4),
+	[__NR_utimensat] = CHANGES(SB_OP_CHANGE, 0, 1, 3),
+	[__NR_setxattr] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
+	[__NR_lsetxattr] = CHANGES_LINK(SB_OP_CHANGE, NONE, 0),
+	[__NR_removexattr] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
+	[__NR_lremovexattr] = CHANGES_LINK(SB_OP_CHANGE, NONE, 0),
+	[__NR_renameat] = TWO(RENAME, 0, 1, 2, 3, NONE),
+	[__NR_renameat2] = TWO(RENAME, 0, 1, 2, 3, 4),
+	[__NR_linkat] = TWO(LINK, 0, 1, 2, 3, 4),
+	[__NR_chdir] = OTHER(MOVE, 0),
+	[__NR_chroot] = OTHER(CHROOT, 0),
+	[__NR_fchdir] = OTHER(MOVED, NONE),
+	[__NR_pivot_root] = OTHER(MOVED, NONE),
+	[__NR_connect] = OTHER(CONNECT, 1),
+	[__NR_bind] = OTHER(BIND, 1),
+	[__NR_seccomp] = OTHER(FILTER, NONE),
+	[__NR_prctl] = OTHER(FILTER, NONE),
+};
+#define SHAPES (sizeof shapes / sizeof shapes[0])
+
+struct call {
+	const struct shape *shape;
+	long args[6];
+	int dir, to_dir;
+	const char *path, *to;
+	uint64_t flags;	 /* 0 where it has none */
+	uint8_t existed; /* of an open, and of a rename's new name */
+};
+
+static long arg_of(const struct call *call, int8_t at)
+{
+	return at == NONE ? 0 : call->args[at];
+}
+
+static const char *path_of(const struct call *call, int8_t at)
+{
+	return (const char *)arg_of(call, at); // NOLINT(performance-no-int-to-ptr)
+}
+
+static int dir_of(const struct call *call, int8_t at)
+{
+	return at == NONE ? AT_FDCWD : (int)call->args[at];
+}
+
+/* What has to be known before the call is made. */
+static void prepare(struct call *call)
+{
+	const struct shape *shape = call->shape;
+
+	call->dir = dir_of(call, shape->dir);
+	call->path = path_of(call, shape->path);
+	call->to_dir = dir_of(call, shape->to_dir);
+	call->to = path_of(call, shape->to);
+	call->flags = (unsigned)arg_of(call, shape->flags);
+	if (shape->what == CREAT)
+		call->flags = O_CREAT | O_WRONLY | O_TRUNC;
+	if (shape->what == OPEN || shape->what == CREAT)
+		call->existed = sb_open_existed(call->dir, call->path, call->flags);
+	else if (shape->what == RENAME)
+		call->existed = sb_record_existed(call->to_dir, call->to);
+}
+
+static uint8_t nofollow(const struct call *call)
+{
+	if (call->shape->flags != NONE && (call->flags & AT_SYMLINK_NOFOLLOW))
+		return SB_REC_NOFOLLOW;
+	return call->shape->record;
+}
+
+/* The answer comes from behind `how` only where a path was looked up. */
+static void tell_open_how(const struct call *call, long raw)
+{
+	const struct open_how *how = (const void *)call->args[call->shape->flags];
+
+	if (raw >= 0 || raw == -ENOENT || raw == -EACCES || raw == -ENOTDIR || raw == -EEXIST)
+		sb_tell_open(call->dir, call->path, how->flags, 0, raw);
+}
+
+static void tell_two(const struct call *call, long raw)
+{
+	if (call->shape->what == RENAME)
+		sb_tell_rename(call->dir, call->path, call->to_dir, call->to,
+			       call->shape->flags == NONE ? 0 : (unsigned)call->flags,
+			       call->existed, raw);
+	else
+		sb_tell_link(call->dir, call->path, call->to_dir, call->to,
+			     call->shape->flags == NONE ? 0 : (int)call->flags, raw);
+}
+
+static void tell(const struct call *call, long raw)
+{
+	const struct shape *shape = call->shape;
+
+	switch ((enum what)shape->what) {
+	case LOOK:
+		sb_tell(shape->detail, call->dir, call->path, nofollow(call), raw);
+		break;
+	case OPEN:
+	case CREAT:
+		sb_tell_open(call->dir, call->path, call->flags, call->existed, raw);
+		break;
+	case OPEN_HOW:
+		tell_open_how(call, raw);
+		break;
+	case MAKE:
+		sb_tell_make(shape->detail, call->dir, call->path, raw);
+		break;
+	case CHANGE:
+		sb_tell_change(shape->detail, call->dir, call->path, nofollow(call), raw);
+		break;
+	case RENAME:
+	case LINK:
+		tell_two(call, raw);
+		break;
+	case LIST:
+		sb_tell_list((int)call->args[0], raw);
+		break;
+	case MOVE:
+		sb_tell(SB_STAT, AT_FDCWD, call->path, 0, raw);
+		if (raw == 0)
+			sb_record_moved();
+		break;
+	case MOVED:
+		if (raw == 0)
+			sb_record_moved();
+		break;
+	case CONNECT:
+	case BIND:
+		sb_tell_socket(call->path, (unsigned)call->args[2], shape->what == BIND, raw);
+		break;
+	case CHROOT:
+	case FILTER:
+	case NOTHING:
+		break;
+	}
+}
+
+/* Not inlined: its memory is gone when syscall() leaves by a jump. */
+static __attribute__((noinline)) long told_call(long nr, long a, long b, long c, long d, long e,
+						long f)
+{
+	struct call call = {.shape = &shapes[nr], .args = {a, b, c, d, e, f}};
+	long raw;
+
+	prepare(&call);
+	if (call.shape->what == CHROOT)
+		return sb_errno_return(sb_leaf_chroot(call.path));
+	raw = sb_raw(nr, a, b, c, d, e, f);
+	tell(&call, raw);
+	return sb_errno_return(raw);
+}
+
+/* A filter is announced before it holds; asking whether there could be one is not. */
+static void announce_filter(long nr, long operation, long mode, long program)
+{
+	if (nr == __NR_prctl
+		    ? operation != PR_SET_SECCOMP
+		    : operation != SECCOMP_SET_MODE_STRICT && operation != SECCOMP_SET_MODE_FILTER)
+		return;
+	if (program ||
+	    (nr == __NR_prctl ? mode == SECCOMP_MODE_STRICT : operation == SECCOMP_SET_MODE_STRICT))
+		sb_record_sandboxed();
+}
+
+typedef long syscall_fn(long nr, long a, long b, long c, long d, long e, long f);
+typedef int prctl_fn(int option, long a, long b, long c, long d);
+
+/* Variadic in libc; to the ABI these are the same registers, and one more that nobody looks at. */
+SB_EXPORTED long syscall(long nr, long a, long b, long c, long d, long e, long f);
+SB_EXPORTED long syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	static syscall_fn *next;
+
+	if (nr >= 0 && (unsigned long)nr < SHAPES && shapes[nr].what != NOTHING) {
+		if (shapes[nr].what != FILTER)
+			return told_call(nr, a, b, c, d, e, f);
+		announce_filter(nr, a, b, c);
+	}
+	if (!next && !(next = sb_next("syscall")))
+		return sb_errno_return(sb_raw(nr, a, b, c, d, e, f));
+	return next(nr, a, b, c, d, e, f);
+}
+
+SB_EXPORTED int prctl(int option, long a, long b, long c, long d);
+SB_EXPORTED int prctl(int option, long a, long b, long c, long d)
+{
+	static prctl_fn *next;
+
+	announce_filter(__NR_prctl, option, a, b);
+	if (!next && !(next = sb_next("prctl")))
+		return (int)sb_errno_return(sb_raw(__NR_prctl, option, a, b, c, d, 0));
+	return next(option, a, b, c, d);
+}
