@@ -149,17 +149,9 @@ static bool take(struct sb_collector *c, struct chunk *k, uint32_t offset, bool 
 	return true;
 }
 
-/* Reads on from where it stopped; `last`: what is incomplete now stays so. */
-static void read_chunk(struct sb_collector *c, struct chunk *k, bool last)
+/* New records, up to the first that is not even reserved. */
+static void read_on(struct sb_collector *c, struct chunk *k, bool last)
 {
-	size_t waiting = 0;
-
-	if (!name_chunk(c, k))
-		return;
-	for (size_t i = 0; i < k->unfinished_count; i++)
-		if (!take(c, k, k->unfinished[i], last))
-			k->unfinished[waiting++] = k->unfinished[i];
-	k->unfinished_count = waiting;
 	while (k->cursor + sizeof(struct sb_rec) <= SB_CHUNK) {
 		uint32_t offset = k->cursor;
 		uint32_t word = __atomic_load_n(&record_at(k, offset)->word, __ATOMIC_ACQUIRE);
@@ -176,6 +168,20 @@ static void read_chunk(struct sb_collector *c, struct chunk *k, bool last)
 		if (!take(c, k, offset, last) && !last && !come_back_for(k, offset))
 			sb_sink_lost(c->sink, 1);
 	}
+}
+
+/* Reads on from where it stopped; `last`: what is incomplete now stays so. */
+static void read_chunk(struct sb_collector *c, struct chunk *k, bool last)
+{
+	size_t waiting = 0;
+
+	if (!name_chunk(c, k))
+		return;
+	read_on(c, k, last);
+	for (size_t i = 0; i < k->unfinished_count; i++)
+		if (!take(c, k, k->unfinished[i], last))
+			k->unfinished[waiting++] = k->unfinished[i];
+	k->unfinished_count = waiting;
 }
 
 /* Nobody writes there any more: counts and outcomes are final. */

@@ -1,0 +1,381 @@
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tracer/collect.h"
+#include "tracer/logfile.h"
+#include "tracer/sink.h"
+#include "tracer/trace.h"
+
+/* A traced process, played by hand. */
+static struct sb_log_file *the_log;
+static struct sb_sink *sink;
+static struct sb_collector *collector;
+static struct sb_first first = {.exe = "/bin/first", .expected = true};
+static char trace_path[64], dir[64];
+
+static void set_up(void)
+{
+	static const char *const argv[] = {"first", NULL};
+	static const struct sb_trace_header header = {
+		.backend = "audit", .version = "0", .cwd = "/", .argv = argv};
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_trace_writer *w;
+
+	strcpy(trace_path, "/tmp/sb-collect-XXXXXX");
+	close(mkstemp(trace_path));
+	strcpy(dir, "/tmp/sb-collect-dir-XXXXXX");
+	cr_assert(mkdtemp(dir) != NULL);
+	cr_assert(eq(int, sb_trace_create(trace_path, &header, &w, &err), 0));
+	struct sb_sink_spec spec = {.writer = w, .backend = "audit"};
+	cr_assert(eq(int, sb_sink_new(&spec, &sink, &err), 0));
+	cr_assert(eq(int, sb_log_make("/modules", &the_log, &err), 0), "%s", err.msg);
+	cr_assert(eq(int, sb_collector_new(the_log, sink, &first, &collector, &err), 0));
+}
+
+static void tear_down(void)
+{
+	char command[128];
+
+	sb_collector_free(collector);
+	sb_log_free(the_log);
+	sb_sink_free(sink);
+	unlink(trace_path);
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	cr_assert(eq(int, system(command), 0));
+}
+
+TestSuite(collect, .init = set_up, .fini = tear_down);
+
+struct writer {
+	struct sb_chunk *chunk;
+	uint64_t number;
+	uint32_t at;
+};
+
+static struct writer claim(uint64_t image, pid_t pid)
+{
+	int fd = open(sb_log_path(the_log), O_RDWR);
+	uint64_t number = sb_log_head(the_log)->next++;
+	struct sb_chunk *chunk = mmap(NULL, SB_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				      (off_t)(SB_LOG_HEADER + number * SB_CHUNK));
+
+	cr_assert(chunk != MAP_FAILED);
+	close(fd);
+	chunk->pid = pid;
+	chunk->image = image ? image : number + 1;
+	__atomic_store_n(&chunk->magic, SB_CHUNK_MAGIC, __ATOMIC_RELEASE);
+	return (struct writer){chunk, number, sizeof *chunk};
+}
+
+static struct sb_rec *put(struct writer *w, const struct sb_rec *head, const char *text, size_t len)
+{
+	struct sb_rec *rec = (struct sb_rec *)((char *)w->chunk + w->at);
+	uint32_t size = (uint32_t)((sizeof *head + len + 7) & ~7ul);
+
+	cr_assert(le(u32, w->at + size, SB_CHUNK));
+	memcpy(rec, head, sizeof *head);
+	rec->count = rec->count ? rec->count : 1;
+	memcpy(rec->text, text, len);
+	w->at += size;
+	__atomic_store_n(&rec->word, size | SB_REC_DONE, __ATOMIC_RELEASE);
+	return rec;
+}
+
+#define TEXT(s) s, sizeof(s)
+
+static void hello(struct writer *w, const char *cwd)
+{
+	put(w, &(struct sb_rec){.kind = SB_REC_HELLO, .strings = 1, .value = getppid()}, cwd,
+	    strlen(cwd) + 1);
+}
+
+static struct sb_trace *finish(void)
+{
+	struct sb_sink_summary sum;
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_trace *t;
+
+	sb_collector_finish(collector);
+	cr_assert(eq(int, sb_sink_finish(sink, 0, &sum, &err), 0), "%s", err.msg);
+	cr_assert(eq(int, sb_trace_load(trace_path, &t, &err), 0), "%s", err.msg);
+	cr_assert(t->end.closed);
+	return t;
+}
+
+static const struct sb_event *find(const struct sb_trace *t, const char *path)
+{
+	for (size_t i = 0; i < t->event_count; i++)
+		if (strcmp(t->events[i].path, path) == 0)
+			return &t->events[i];
+	return NULL;
+}
+
+static uint64_t blind_count(const struct sb_trace *t, enum sb_blind blind)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < t->end.blind_count; i++)
+		count += t->end.blind[i].blind == blind ? t->end.blind[i].count : 0;
+	return count;
+}
+
+/* Names become absolute by the working directory or descriptor of their time, counts the last. */
+Test(collect, names_and_counts)
+{
+	struct writer w = claim(0, getpid());
+
+	hello(&w, "/usr");
+	struct sb_rec *rec =
+		put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("lib/a"));
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1, .where = 5, .outcome = 2},
+	    TEXT("./b//c"));
+	put(&w, &(struct sb_rec){.kind = SB_STAT, .strings = 2, .flags = SB_REC_DIR, .outcome = 2},
+	    "d\0/etc", 7);
+	put(&w, &(struct sb_rec){.kind = SB_LOAD, .strings = 2}, "/usr/lib/l.so\0", 15);
+	cr_assert(eq(sz, sb_collector_poll(collector), 4)); /* one waits for its directory */
+	put(&w, &(struct sb_rec){.kind = SB_REC_WHERE, .strings = 2, .where = 5}, "/var\0", 6);
+	__atomic_add_fetch(&rec->count, 41, __ATOMIC_SEQ_CST);
+	cr_assert(eq(sz, sb_collector_poll(collector), 2));
+	w.chunk->retired = 1;
+	struct sb_trace *t = finish();
+	const struct sb_event *ev = find(t, "/usr/lib/a");
+	cr_assert(ev != NULL);
+	cr_assert(eq(u64, ev->count, 42));
+	cr_assert(find(t, "/var/b/c") != NULL);
+	cr_assert(find(t, "/etc/d") != NULL);
+	ev = find(t, "/usr/lib/l.so");
+	cr_assert(ev != NULL);
+	cr_assert(eq(str, (char *)ev->by, "/bin/first"));
+	cr_assert(eq(sz, t->process_count, 1));
+	cr_assert(eq(u64, t->end.lost, 0));
+	sb_trace_free(t);
+}
+
+/* A record that was never finished is stepped over; what makes no sense is lost, and no more. */
+Test(collect, torn_and_garbled)
+{
+	struct writer w = claim(0, getpid()), x = claim(0, getpid()), y = claim(99, getpid());
+
+	hello(&w, "/");
+	struct sb_rec *torn =
+		put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("/torn"));
+	torn->word = (torn->word & SB_REC_SIZE) | SB_REC_RESERVED;
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("/after"));
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 9}, TEXT("/too-few-strings"));
+	put(&w, &(struct sb_rec){.kind = 77, .strings = 1}, TEXT("/no-such-kind"));
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, "/12345678901234567890123", 24);
+	put(&w, &(struct sb_rec){.kind = SB_REC_BLIND, .strings = 1, .value = 1000}, TEXT("/x"));
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1, .outcome = -77}, TEXT("/odd"));
+	hello(&x, "/");
+	struct sb_rec *wild = put(&x, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("/w"));
+	wild->word = SB_REC_DONE | 0xfff8;
+	hello(&y, "/"); /* of an image that was not there yet: taken for one of its own */
+	put(&y, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("/y"));
+	sb_collector_poll(collector);
+	struct sb_trace *t = finish();
+	cr_assert(find(t, "/torn") == NULL);
+	cr_assert(find(t, "/after") != NULL);
+	cr_assert(find(t, "/y") != NULL);
+	cr_assert(eq(int, find(t, "/odd")->outcome, SB_OUTCOME_UNKNOWN));
+	cr_assert(eq(u64, t->end.lost, 5));
+	sb_trace_free(t);
+}
+
+/* Random bytes everywhere: read to the end, whatever comes of it. */
+Test(collect, noise)
+{
+	srand(1);
+	for (int n = 0; n < 64; n++) {
+		struct writer w = claim(0, n % 2 ? getpid() : rand());
+
+		if (n % 3)
+			hello(&w, "/");
+		for (uint32_t at = w.at; at < SB_CHUNK; at++)
+			((char *)w.chunk)[at] = (char)rand();
+		if (n % 4 == 0)
+			for (uint32_t at = w.at; at + 64 <= SB_CHUNK; at += 64) {
+				struct sb_rec *rec = (struct sb_rec *)((char *)w.chunk + at);
+
+				rec->word = SB_REC_DONE | 64;
+				rec->kind %= 36;
+			}
+		if (n % 5 == 0)
+			w.chunk->image = (uint64_t)rand() << 32;
+	}
+	sb_log_head(the_log)->next = UINT64_MAX;
+	sb_log_head(the_log)->allocated = UINT64_MAX;
+	sb_collector_poll(collector);
+	sb_trace_free(finish());
+}
+
+/* An exec is successful unless a failure was stored over it; its image hangs below it. */
+Test(collect, execs)
+{
+	struct writer w = claim(0, getpid());
+	const struct sb_rec exec = {.kind = SB_EXEC, .strings = 255, .outcome = SB_OUTCOME_PENDING};
+
+	hello(&w, "/");
+	uint64_t place = SB_PLACE(w.number, w.at);
+	put(&w, &exec, "/bin/child\0child\0\1\1", 19);
+	struct sb_rec *failed = put(&w, &exec, "/bin/failed\0failed", 19);
+	put(&w, &exec, "/bin/silent\0silent", 19);
+	uint64_t seen = SB_PLACE(w.number, w.at);
+	put(&w, &exec, "/bin/static\0static", 19);
+	put(&w,
+	    &(struct sb_rec){
+		    .kind = SB_REC_BLIND, .strings = 1, .value = SB_BLIND_STATIC, .arg = seen},
+	    TEXT("/bin/static"));
+	sb_collector_poll(collector);
+	failed->outcome = ENOENT;
+	struct writer child = claim(0, 1);
+	put(&child,
+	    &(struct sb_rec){.kind = SB_REC_HELLO, .strings = 255, .arg = place, .value = 1},
+	    "/tmp\0child\0\0\1\1\1\1", 16);
+	sb_collector_poll(collector);
+	struct sb_trace *t = finish();
+	cr_assert(eq(int, find(t, "/bin/child")->outcome, 0));
+	cr_assert(eq(int, find(t, "/bin/failed")->outcome, ENOENT));
+	cr_assert(eq(u64, blind_count(t, SB_BLIND_STATIC), 1));
+	cr_assert(eq(u64, blind_count(t, SB_BLIND_SILENT), 1));
+	cr_assert(eq(sz, t->process_count, 2));
+	const struct sb_trace_process *p = &t->processes[1];
+	cr_assert(eq(i64, p->parent, 0));
+	cr_assert(eq(str, (char *)p->exe, "/bin/child"));
+	cr_assert(eq(str, (char *)p->argv[0], "child"));
+	cr_assert(eq(str, (char *)p->argv[1], "")); /* an empty argument is one */
+	cr_assert(p->argv[2] == NULL);
+	sb_trace_free(t);
+}
+
+/* Whoever was first in time has the answer, whatever is read first. */
+Test(collect, births_in_order_of_time)
+{
+	struct writer late = claim(0, getpid()), early = claim(0, getpid());
+	char name[128];
+	int len = snprintf(name, sizeof name, "%s/new", dir);
+
+	hello(&late, "/");
+	put(&late,
+	    &(struct sb_rec){.kind = SB_WRITE,
+			     .op = SB_OP_OPEN,
+			     .strings = 1,
+			     .tick = 5,
+			     .flags = SB_REC_EXISTED},
+	    name, (size_t)len + 1);
+	hello(&early, "/");
+	put(&early,
+	    &(struct sb_rec){.kind = SB_WRITE,
+			     .op = SB_OP_OPEN,
+			     .strings = 1,
+			     .tick = 0xfffffff0,
+			     .flags = SB_REC_NEW},
+	    name, (size_t)len + 1);
+	sb_collector_poll(collector);
+	struct sb_trace *t = finish();
+	cr_assert(eq(sz, t->event_count, 2));
+	cr_assert(eq(int, t->events[0].existed, SB_NO));
+	cr_assert(eq(int, t->events[1].existed, SB_NO));
+	sb_trace_free(t);
+}
+
+/* Links are followed while they are there; a link that is looked at itself is not. */
+Test(collect, real_paths)
+{
+	struct writer w = claim(0, getpid());
+	char name[128], target[128];
+	size_t len = (size_t)snprintf(name, sizeof name, "%s/link/../link/file", dir) + 1;
+
+	snprintf(target, sizeof target, "%s/target", dir);
+	mkdir(target, 0700);
+	snprintf(target, sizeof target, "%s/link", dir);
+	cr_assert(eq(int, symlink("target", target), 0));
+	hello(&w, "/");
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1, .outcome = ENOENT}, name, len);
+	put(&w, &(struct sb_rec){.kind = SB_STAT, .strings = 1, .flags = SB_REC_NOFOLLOW}, target,
+	    strlen(target) + 1);
+	sb_collector_poll(collector);
+	unlink(target);
+	struct sb_trace *t = finish();
+	char real[128];
+	snprintf(real, sizeof real, "%s/target/file", dir);
+	cr_assert(eq(str, (char *)find(t, name)->real, real));
+	cr_assert(eq(str, (char *)find(t, target)->real, target));
+	sb_trace_free(t);
+}
+
+/* More chunks than storage: what the tracees counted as lost is told. */
+Test(collect, lost)
+{
+	struct writer w = claim(0, getpid());
+
+	hello(&w, "/");
+	sb_log_head(the_log)->lost = 7;
+	sb_log_head(the_log)->lost_sandboxed = 3;
+	struct sb_trace *t = finish();
+	cr_assert(eq(u64, t->end.lost, 7));
+	cr_assert(eq(u64, blind_count(t, SB_BLIND_LOST), 4));
+	cr_assert(eq(u64, blind_count(t, SB_BLIND_SANDBOX), 3));
+	cr_assert(eq(u64, blind_count(t, SB_BLIND_OUTLIVED), 1)); /* this test still runs */
+	sb_trace_free(t);
+}
+
+/* Storage is ahead of whoever claims, and comes back when it was read. */
+Test(collect, storage)
+{
+	struct stat st;
+
+	for (int n = 0; n < 3000; n++) {
+		struct writer w = claim(0, getpid());
+
+		hello(&w, "/");
+		w.chunk->retired = 1;
+		munmap(w.chunk, SB_CHUNK);
+		if (n % 50 == 0)
+			sb_collector_poll(collector);
+		cr_assert(lt(u64, sb_log_head(the_log)->next, sb_log_head(the_log)->allocated));
+	}
+	sb_collector_poll(collector);
+	cr_assert(eq(int, stat(sb_log_path(the_log), &st), 0));
+	cr_assert(lt(i64, st.st_blocks * 512, 64 << 20));
+	sb_trace_free(finish());
+}
+
+/* What a killed run left behind goes; what a living one holds stays. */
+Test(collect, stale_logs)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_log_file *other;
+	char stale[256];
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct sb_log_file *left;
+
+		if (sb_log_make("/modules", &left, &err) == 0) {
+			int fd = open(trace_path, O_WRONLY | O_TRUNC);
+
+			dprintf(fd, "%s", sb_log_dir(left));
+		}
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	FILE *f = fopen(trace_path, "r");
+	cr_assert(f && fgets(stale, sizeof stale, f));
+	fclose(f);
+	cr_assert(eq(int, access(stale, F_OK), 0));
+	cr_assert(eq(int, sb_log_make("/modules with space", &other, &err), 0));
+	cr_assert(eq(int, access(stale, F_OK), -1));
+	cr_assert(eq(int, access(sb_log_path(the_log), F_OK), 0));
+	cr_assert(strchr(sb_log_modules(other), ' ') == NULL);
+	sb_log_free(other);
+}
