@@ -7,50 +7,13 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/map.h"
-
-/* An allocation that lasts as long as the trace. */
-struct block {
-	struct block *next;
-	max_align_t bytes[];
-};
-
-struct sb_trace_store {
-	struct sb_map strings;	  /* interned */
-	struct sb_map ids;	  /* process id -> index + 1 */
-	struct sb_map merged;	  /* struct event_key -> index + 1 */
-	struct sb_map file_index; /* real path -> index + 1 */
-	struct block *blocks;
-	bool *described; /* by process index: its line was there */
-	size_t process_cap, event_cap, file_cap;
-};
-
-/* Events that agree in all of this are one. Paths are interned: equal strings, equal pointers. */
-struct event_key {
-	const char *path, *real, *by, *backend;
-	uint32_t process;
-	int32_t outcome;
-	uint16_t kind, op;
-	uint32_t pad;
-};
+#include "tracer/trace_store.h"
 
 struct reader {
 	struct sb_trace *trace;
-	struct sb_trace_store *store;
 	const cJSON *line;
 	struct sb_err *err;
 };
-
-static void *keep(struct reader *r, size_t size)
-{
-	struct block *b = calloc(1, sizeof *b + size);
-
-	if (!b)
-		return NULL;
-	b->next = r->store->blocks;
-	r->store->blocks = b;
-	return b->bytes;
-}
 
 static int no_memory(struct reader *r)
 {
@@ -91,7 +54,7 @@ static int from_hex(struct reader *r, const char *hex, const char **ret)
 		bytes[i / 2] = (char)(high << 4 | low);
 	}
 	bytes[len / 2] = '\0';
-	*ret = sb_map_intern(&r->store->strings, bytes);
+	*ret = sb_store_intern(r->trace, bytes);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -104,7 +67,7 @@ static int bytes_of(struct reader *r, const cJSON *item, const char **ret)
 	}
 	if (!cJSON_IsString(item))
 		return -EINVAL;
-	*ret = sb_map_intern(&r->store->strings, item->valuestring);
+	*ret = sb_store_intern(r->trace, item->valuestring);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -146,7 +109,8 @@ static int get_list(struct reader *r, const char *key, const char *const **ret)
 		return 0;
 	if (!cJSON_IsArray(list))
 		return wrong(r, key, "a list");
-	const char **copy = keep(r, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *copy);
+	const char **copy =
+		sb_store_keep(r->trace, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *copy);
 	if (!copy)
 		return no_memory(r);
 	cJSON_ArrayForEach(item, list)
@@ -205,47 +169,9 @@ static int get_time(struct reader *r, const char *key, int64_t *ret_s, uint32_t 
 
 #define COUNT_MOST 9007199254740992.0 /* 2^53: what a double holds exactly */
 
-/* Room for one more of `count` elements; a multiple of the old size. NULL when out of memory. */
-static int grow(void *array, size_t *cap, size_t count, size_t size)
-{
-	void **a = array;
-
-	if (count < *cap)
-		return 0;
-	size_t wanted = *cap ? *cap * 2 : 64;
-	void *grown = reallocarray(*a, wanted, size);
-	if (!grown)
-		return -ENOMEM;
-	*a = grown;
-	*cap = wanted;
-	return 0;
-}
-
-/* The index of the process with this id in the file; made where it was not heard of before. */
 static int process_index(struct reader *r, int64_t id, uint32_t *ret)
 {
-	struct sb_trace *t = r->trace;
-	uint32_t key = (uint32_t)id;
-	int fresh;
-	struct sb_map_entry *e = sb_map_add(&r->store->ids, (const char *)&key, sizeof key, &fresh);
-
-	if (!e)
-		return no_memory(r);
-	if (fresh) {
-		size_t cap = r->store->process_cap;
-
-		if (grow(&r->store->described, &cap, t->process_count,
-			 sizeof *r->store->described) < 0 ||
-		    grow(&t->processes, &r->store->process_cap, t->process_count,
-			 sizeof *t->processes) < 0)
-			return no_memory(r);
-		r->store->described[t->process_count] = false;
-		t->processes[t->process_count] =
-			(struct sb_trace_process){.id = (uint32_t)t->process_count, .parent = -1};
-		e->value = (void *)(uintptr_t)++t->process_count;
-	}
-	*ret = (uint32_t)((uintptr_t)e->value - 1);
-	return 0;
+	return sb_store_process(r->trace, (uint32_t)id, ret) < 0 ? no_memory(r) : 0;
 }
 
 static int read_header(struct reader *r)
@@ -281,7 +207,7 @@ static int read_process(struct reader *r)
 {
 	struct sb_trace_process p = {.parent = -1};
 	int64_t id, parent, pid, ppid;
-	uint32_t index, above;
+	uint32_t above;
 
 	int rc = get_number(r, "process", 0, UINT32_MAX, -1, &id);
 	if (rc == 0 && id < 0)
@@ -299,50 +225,19 @@ static int read_process(struct reader *r)
 	if (rc == 0)
 		rc = get_list(r, "argv", &p.argv);
 	if (rc == 0)
-		rc = process_index(r, id, &index);
-	if (rc == 0 && r->store->described[index])
-		rc = sb_fail(r->err, SB_ESAID, "process %" PRId64 " stands twice", id);
+		rc = process_index(r, id, &p.id);
 	if (rc == 0 && parent >= 0) {
 		rc = process_index(r, parent, &above);
 		p.parent = rc == 0 ? (int64_t)above : -1;
 	}
 	if (rc < 0)
 		return rc;
-	p.id = index;
 	p.pid = (pid_t)pid;
 	p.ppid = (pid_t)ppid;
 	p.forked = cJSON_IsTrue(get(r, "forked"));
-	r->trace->processes[index] = p;
-	r->store->described[index] = true;
-	return 0;
-}
-
-/* Adds it, or adds it up with the one that tells of the same thing. */
-static int add_event(struct reader *r, const struct sb_event *ev)
-{
-	struct sb_trace *t = r->trace;
-	struct event_key key = {ev->path,	    ev->real,	      ev->by,
-				ev->backend,	    ev->process,      ev->outcome,
-				(uint16_t)ev->kind, (uint16_t)ev->op, 0};
-	int fresh;
-	struct sb_map_entry *e =
-		sb_map_add(&r->store->merged, (const char *)&key, sizeof key, &fresh);
-
-	if (!e)
-		return no_memory(r);
-	if (!fresh) {
-		struct sb_event *old = &t->events[(uintptr_t)e->value - 1];
-
-		old->count += ev->count;
-		if (old->existed == SB_TRI_UNKNOWN)
-			old->existed = ev->existed;
-		return 0;
-	}
-	if (grow(&t->events, &r->store->event_cap, t->event_count, sizeof *t->events) < 0)
-		return no_memory(r);
-	t->events[t->event_count] = *ev;
-	e->value = (void *)(uintptr_t)++t->event_count;
-	return 0;
+	return sb_store_describe(r->trace, &p) < 0
+		       ? sb_fail(r->err, SB_ESAID, "process %" PRId64 " stands twice", id)
+		       : 0;
 }
 
 static int read_event(struct reader *r)
@@ -387,15 +282,13 @@ static int read_event(struct reader *r)
 		return rc;
 	ev.outcome = (int)outcome;
 	ev.count = (uint64_t)count;
-	return add_event(r, &ev);
+	return sb_store_event(r->trace, &ev) < 0 ? no_memory(r) : 0;
 }
 
 static int read_file(struct reader *r)
 {
-	struct sb_trace *t = r->trace;
 	struct sb_trace_file f;
 	int64_t mode;
-	int fresh;
 
 	int rc = get_path(r, "file", true, &f.path);
 	if (rc == 0)
@@ -411,17 +304,7 @@ static int read_file(struct reader *r)
 	if (rc < 0)
 		return rc;
 	f.mode = (uint32_t)mode;
-	struct sb_map_entry *e = sb_map_adds(&r->store->file_index, f.path, &fresh);
-	if (!e || grow(&t->files, &r->store->file_cap, t->file_count, sizeof *t->files) < 0)
-		return no_memory(r);
-	/* The last one counts: it is the younger look. */
-	if (!fresh) {
-		t->files[(uintptr_t)e->value - 1] = f;
-		return 0;
-	}
-	t->files[t->file_count] = f;
-	e->value = (void *)(uintptr_t)++t->file_count;
-	return 0;
+	return sb_store_file(r->trace, &f) < 0 ? no_memory(r) : 0;
 }
 
 static int read_blind(struct reader *r, const cJSON *item, struct sb_trace_blind *ret)
@@ -462,8 +345,8 @@ static int read_end(struct reader *r)
 	if (rc < 0)
 		return rc;
 	if (list) {
-		struct sb_trace_blind *blind =
-			keep(r, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *blind);
+		struct sb_trace_blind *blind = sb_store_keep(
+			r->trace, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *blind);
 
 		if (!blind)
 			return no_memory(r);
@@ -558,47 +441,14 @@ int sb_trace_load(const char *path, struct sb_trace **ret, struct sb_err *err)
 
 	if (!in)
 		return sb_fail(err, errno, "open the trace '%s'", path);
-	struct sb_trace *t = calloc(1, sizeof *t);
-	if (t)
-		t->store = calloc(1, sizeof *t->store);
-	if (!t || !t->store) {
-		free(t);
+	struct sb_trace *t = sb_store_new();
+	if (!t)
 		return sb_fail(err, ENOMEM, "read the trace '%s'", path);
-	}
-	struct reader r = {.trace = t, .store = t->store, .err = err};
+	struct reader r = {.trace = t, .err = err};
 	if (read_text(&r, in) < 0) {
 		sb_trace_free(t);
 		return sb_wrap(err, "%s", path);
 	}
 	*ret = t;
 	return 0;
-}
-
-void sb_trace_free(struct sb_trace *t)
-{
-	if (!t)
-		return;
-	while (t->store->blocks) {
-		struct block *next = t->store->blocks->next;
-
-		free(t->store->blocks);
-		t->store->blocks = next;
-	}
-	sb_map_free(&t->store->strings);
-	sb_map_free(&t->store->ids);
-	sb_map_free(&t->store->merged);
-	sb_map_free(&t->store->file_index);
-	free(t->store->described);
-	free(t->store);
-	free(t->processes);
-	free(t->events);
-	free(t->files);
-	free(t);
-}
-
-const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *t, const char *real)
-{
-	const struct sb_map_entry *e = sb_map_finds(&t->store->file_index, real);
-
-	return e ? &t->files[(uintptr_t)e->value - 1] : NULL;
 }
