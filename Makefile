@@ -85,7 +85,7 @@ LD_SO := $(firstword $(wildcard $(foreach n,ld-linux-x86-64.so.2 ld-linux-aarch6
 	$(shell $(CC) -print-file-name=$n))))
 $(BUILD)/tracee/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
 
 $(PRELOAD): $(PRELOAD_SRC:%.c=$(BUILD)/tracee/%.o)
 	@mkdir -p $(@D)
