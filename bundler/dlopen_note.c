@@ -222,22 +222,32 @@ static int read_entry(struct sb_notes *notes, struct input *in)
 	return 0;
 }
 
+static int read_entries(struct sb_notes *notes, struct input *in)
+{
+	if (!accept(in, '['))
+		return -EBADMSG;
+	if (accept(in, ']'))
+		return 0;
+	do {
+		int rc = read_entry(notes, in);
+
+		if (rc < 0)
+			return rc;
+	} while (accept(in, ','));
+	return accept(in, ']') && peek(in) == '\0' ? 0 : -EBADMSG;
+}
+
 int sb_dlopen_parse(struct sb_notes *notes, const char *json, size_t len)
 {
 	struct input in = {.p = json, .end = json + len, .strings = notes->strings};
+	size_t before = notes->dlopen_count;
 
 	/* Padding at the end is no part of the text. */
 	while (in.end > in.p && in.end[-1] == '\0')
 		in.end--;
-	if (!accept(&in, '['))
-		return -EBADMSG;
-	if (accept(&in, ']'))
-		return 0;
-	do {
-		int rc = read_entry(notes, &in);
-
-		if (rc < 0)
-			return rc;
-	} while (accept(&in, ','));
-	return accept(&in, ']') && peek(&in) == '\0' ? 0 : -EBADMSG;
+	int rc = read_entries(notes, &in);
+	/* All of a note or nothing. */
+	while (rc < 0 && notes->dlopen_count > before)
+		free((void *)notes->dlopens[--notes->dlopen_count].sonames);
+	return rc;
 }
