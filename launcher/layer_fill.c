@@ -157,6 +157,15 @@ static bool is_ours(const struct stat *st)
 	return false;
 }
 
+/* Somebody took the right to write from the whole bundle: in the program's own files it is a loss.
+ */
+static bool is_frozen(const struct launch_layer *layer)
+{
+	struct stat st;
+
+	return fstat(layer->payload_fd, &st) == 0 && !(st.st_mode & 0200);
+}
+
 /* A directory where the traced run wrote. A bundle of our own is copied up by overlay, as needed.
  */
 static int make_copy(const struct launch_layer *layer, const struct launch_op *op,
@@ -164,9 +173,10 @@ static int make_copy(const struct launch_layer *layer, const struct launch_op *o
 {
 	struct stat st;
 	bool there = payload_stat(layer, op->dest, &st) && S_ISDIR(st.st_mode);
+	bool frozen = is_frozen(layer);
 	int rc = make_dir(layer, op->dest, op->mode, err);
 
-	if (rc < 0 || !there || (layer->overlay && (layer->privileged || is_ours(&st))))
+	if (rc < 0 || !there || (layer->overlay && !frozen && (layer->privileged || is_ours(&st))))
 		return rc;
 	auto_fd int from = openat(layer->payload_fd, inside(op->dest),
 				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -174,7 +184,7 @@ static int make_copy(const struct launch_layer *layer, const struct launch_op *o
 				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (from < 0 || to < 0)
 		return sb_fail(err, errno, "open '%s' to copy it", op->dest);
-	rc = launch_tree_copy(from, to, err);
+	rc = launch_tree_copy(from, to, frozen ? 0200 : 0, err);
 	/* With all that the payload has, it need not be merged with it: then it can also be
 	 * renamed. */
 	if (rc == 0 && layer->overlay)

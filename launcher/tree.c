@@ -56,7 +56,8 @@ static int copy_bytes(int from, int to, const char *name, struct sb_err *err)
 	return n < 0 ? sb_fail(err, errno, "copy '%s'", name) : 0;
 }
 
-static int copy_file(int from, int to, const char *name, const struct stat *st, struct sb_err *err)
+static int copy_file(int from, int to, const char *name, const struct stat *st, mode_t more,
+		     struct sb_err *err)
 {
 	auto_fd int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (in < 0)
@@ -68,7 +69,7 @@ static int copy_file(int from, int to, const char *name, const struct stat *st, 
 	if (rc < 0)
 		return rc;
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
-	if (fchmod(out, st->st_mode & 0777) < 0 || futimens(out, times) < 0)
+	if (fchmod(out, (st->st_mode & 0777) | more) < 0 || futimens(out, times) < 0)
 		return sb_fail(err, errno, "set mode and times of '%s'", name);
 	return 0;
 }
@@ -88,7 +89,8 @@ static int copy_link(int from, int to, const char *name, const struct stat *st, 
 	return 0;
 }
 
-static int copy_dir(int from, int to, const char *name, const struct stat *st, struct sb_err *err)
+static int copy_dir(int from, int to, const char *name, const struct stat *st, mode_t more,
+		    struct sb_err *err)
 {
 	auto_fd int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (in < 0)
@@ -98,7 +100,7 @@ static int copy_dir(int from, int to, const char *name, const struct stat *st, s
 	auto_fd int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out < 0)
 		return sb_fail(err, errno, "open '%s'", name);
-	int rc = launch_tree_copy(in, out, err);
+	int rc = launch_tree_copy(in, out, more, err);
 	if (rc < 0)
 		return rc;
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
@@ -107,7 +109,7 @@ static int copy_dir(int from, int to, const char *name, const struct stat *st, s
 	return 0;
 }
 
-int launch_tree_copy(int from, int to, struct sb_err *err)
+int launch_tree_copy(int from, int to, mode_t more, struct sb_err *err)
 {
 	struct dirent *d;
 	int rc = 0;
@@ -123,9 +125,9 @@ int launch_tree_copy(int from, int to, struct sb_err *err)
 		if (fstatat(from, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return sb_fail(err, errno, "look at '%s'", d->d_name);
 		if (S_ISDIR(st.st_mode))
-			rc = copy_dir(from, to, d->d_name, &st, err);
+			rc = copy_dir(from, to, d->d_name, &st, more, err);
 		else if (S_ISREG(st.st_mode))
-			rc = copy_file(from, to, d->d_name, &st, err);
+			rc = copy_file(from, to, d->d_name, &st, more, err);
 		else if (S_ISLNK(st.st_mode))
 			rc = copy_link(from, to, d->d_name, &st, err);
 	}

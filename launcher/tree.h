@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "common/err.h"
 
 /*
@@ -13,6 +15,6 @@ void launch_tree_remove(int dir_fd, const char *name);
 
 /*
  * Copies what is in the directory `from` into the directory `to`, modes and times included; what
- * `to` has already stays as it is. Special files are left out.
+ * `to` has already stays as it is. Special files are left out. `more` is added to the files' modes.
  */
-int launch_tree_copy(int from, int to, struct sb_err *err);
+int launch_tree_copy(int from, int to, mode_t more, struct sb_err *err);
