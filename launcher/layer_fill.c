@@ -223,7 +223,7 @@ int launch_layer_fill(const struct launch_layer *layer, const struct launch_ops 
 	for (size_t i = 0; i < ops->count; i++) {
 		const struct launch_op *op = &ops->items[i];
 		struct sb_err refused = SB_ERR_INIT;
-		int rc = make(layer, op, &refused);
+		int rc = launch_ops_is_late(ops, i) ? 0 : make(layer, op, &refused);
 
 		if (rc < 0 && !op->optional) {
 			*err = refused;

@@ -92,7 +92,7 @@ static int plan_view(const struct launch_request *request, struct launch_ops *op
 static int watch(const struct launch_reaper *reaper, const struct launch_layer *layer,
 		 struct sb_err *err)
 {
-	return launch_reaper_watch(reaper, layer->overlay ? "/" : "/dev/shm", err);
+	return launch_reaper_watch(reaper, layer->overlay ? "/" : "/dev", err);
 }
 
 /* From here on the process sees the payload only. */

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,6 +49,19 @@ static int mount_proc(const char *dest, struct sb_err *err)
 	return launch_mount_bind("proc", dest, false, err);
 }
 
+static int make_in_tmpfs(const struct launch_op *op, struct sb_err *err)
+{
+	int rc = 0;
+
+	if (op->kind == LAUNCH_DIR)
+		rc = mkdir(op->dest, op->mode);
+	else if (op->kind == LAUNCH_FILE)
+		rc = mknod(op->dest, S_IFREG | 0644, 0);
+	else if (op->kind == LAUNCH_LINK)
+		rc = symlink(op->source, op->dest);
+	return rc < 0 && errno != EEXIST ? sb_fail(err, errno, "make '%s'", op->dest) : 0;
+}
+
 /* The current directory is the root of this machine: sources are relative to it. */
 static int carry_out(const struct launch_op *op, struct sb_err *err)
 {
@@ -55,7 +69,9 @@ static int carry_out(const struct launch_op *op, struct sb_err *err)
 	case LAUNCH_BIND:
 		return launch_mount_bind(op->source + 1, op->dest, false, err);
 	case LAUNCH_SHOW:
-		return launch_mount_bind(op->source + 1, op->dest, true, err);
+		/* A file that the caller may not write is as good as read-only, and cheaper. */
+		return launch_mount_bind(op->source + 1, op->dest,
+					 access(op->source + 1, W_OK) == 0, err);
 	case LAUNCH_PROC:
 		return mount_proc(op->dest, err);
 	case LAUNCH_PTS:
@@ -63,12 +79,12 @@ static int carry_out(const struct launch_op *op, struct sb_err *err)
 			  "newinstance,ptmxmode=0666,mode=620") < 0)
 			return sb_fail(err, errno, "mount '%s'", op->dest);
 		return 0;
-	case LAUNCH_SHM:
-		if (mount("tmpfs", op->dest, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0)
+	case LAUNCH_TMPFS:
+		if (mount("tmpfs", op->dest, "tmpfs", MS_NOSUID, "mode=0755") < 0)
 			return sb_fail(err, errno, "mount '%s'", op->dest);
 		return 0;
 	default:
-		return 0;
+		return make_in_tmpfs(op, err);
 	}
 }
 
@@ -88,7 +104,7 @@ int launch_mount_all(const struct launch_ops *ops, const char *scratch, struct s
 		const struct launch_op *op = &ops->items[i];
 		struct sb_err refused = SB_ERR_INIT;
 
-		if (!launch_op_is_mount(op))
+		if (!launch_ops_is_late(ops, i))
 			continue;
 		if (carry_out(op, &refused) < 0 && !op->optional) {
 			*err = refused;

@@ -30,6 +30,17 @@ int launch_ops_add(struct launch_ops *ops, const struct launch_op *op, struct sb
 	return 0;
 }
 
+bool launch_ops_is_late(const struct launch_ops *ops, size_t i)
+{
+	if (ops->items[i].kind > LAUNCH_COPY)
+		return true;
+	for (size_t k = 0; k < i; k++)
+		if (ops->items[k].kind == LAUNCH_TMPFS &&
+		    sb_path_below(ops->items[i].dest, ops->items[k].dest))
+			return true;
+	return false;
+}
+
 const struct launch_op *launch_ops_covering(const struct launch_ops *ops, const char *path)
 {
 	for (size_t i = ops->count; i-- > 0;) {

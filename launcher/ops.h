@@ -3,8 +3,8 @@
  *
  * A list starts zeroed; launch_ops_free() ends it. Strings are copied. `dest` is a path inside the
  * payload without symlinks; `source` is a path of this machine without symlinks, but where a row
- * says otherwise. Operations up to LAUNCH_LINK, and LAUNCH_COPY, are carried out in the writable
- * layer before it is mounted; the others are mounts, in the order of the list.
+ * says otherwise. Operations up to LAUNCH_COPY are carried out in the writable layer before it is
+ * mounted; the others are mounts, in the order of the list, and so is what lies in a LAUNCH_TMPFS.
  */
 #pragma once
 
@@ -23,8 +23,8 @@ enum launch_op_kind {
 	LAUNCH_BIND, /* `source` and what is mounted below it */
 	LAUNCH_SHOW, /* the same, read-only */
 	LAUNCH_PROC,
-	LAUNCH_PTS, /* terminals of our own */
-	LAUNCH_SHM,
+	LAUNCH_PTS,   /* terminals of our own */
+	LAUNCH_TMPFS, /* empty, and gone with the namespace */
 };
 
 struct launch_op {
@@ -42,10 +42,8 @@ struct launch_ops {
 
 /* 0, or -ENOMEM with *err set. `source` may be NULL. */
 int launch_ops_add(struct launch_ops *ops, const struct launch_op *op, struct sb_err *err);
-static inline bool launch_op_is_mount(const struct launch_op *op)
-{
-	return op->kind > LAUNCH_COPY;
-}
+/* Whether operation `i` is carried out after the layer is mounted. */
+bool launch_ops_is_late(const struct launch_ops *ops, size_t i);
 /* The last bind of the list that shows what this machine has at `path`; NULL if none does. */
 const struct launch_op *launch_ops_covering(const struct launch_ops *ops, const char *path);
 void launch_ops_free(struct launch_ops *ops);

@@ -66,8 +66,8 @@ static int add_terminals(const struct launch_view *view, struct launch_ops *ops,
 /* Whoever works in /dev/shm has it as it is; the others get one that vanishes with the program. */
 static bool lives_in_shm(const struct launch_view *view)
 {
-	return (view->cwd && sb_path_below(view->cwd, "/dev/shm")) ||
-	       (view->home && sb_path_below(view->home, "/dev/shm"));
+	return !view->entry->cwd && ((view->cwd && sb_path_below(view->cwd, "/dev/shm")) ||
+				     (view->home && sb_path_below(view->home, "/dev/shm")));
 }
 
 int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
@@ -81,10 +81,13 @@ int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, 
 		{"/proc/self/fd/2", "/dev/stderr"},
 	};
 	struct launch_op proc = {.kind = LAUNCH_PROC, .optional = true, .dest = (char *)"/proc"};
-	struct launch_op shm = {.kind = LAUNCH_SHM, .optional = true, .dest = (char *)"/dev/shm"};
+	struct launch_op dev = {.kind = LAUNCH_TMPFS, .mode = 0755, .dest = (char *)"/dev"};
 	struct launch_op dir = {.kind = LAUNCH_DIR, .mode = 01777, .dest = (char *)"/dev/shm"};
+	struct launch_op shm = {.kind = LAUNCH_BIND, .optional = true};
 	int rc = launch_view_add(view, ops, &proc, err);
 
+	if (rc >= 0)
+		rc = launch_view_add(view, ops, &dev, err);
 	/* An empty file that only looks like /dev/null is worse than none: only what is there. */
 	for (size_t i = 0; i < sizeof nodes / sizeof *nodes && rc >= 0; i++)
 		if (is_type(view, nodes[i], S_IFCHR, true))
@@ -95,11 +98,8 @@ int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, 
 		rc = add_terminals(view, ops, err);
 	if (rc >= 0)
 		rc = launch_view_add(view, ops, &dir, err);
-	if (!view->entry->cwd && lives_in_shm(view)) {
-		shm.kind = LAUNCH_BIND;
-		shm.source = shm.dest;
-	}
-	if (rc >= 0)
+	shm.source = shm.dest = dir.dest;
+	if (rc >= 0 && lives_in_shm(view))
 		rc = launch_view_add(view, ops, &shm, err);
 	return rc < 0 ? rc : 0;
 }

@@ -4,6 +4,8 @@
 extern const struct sb_command sb_cmd_trace, sb_cmd_show, sb_cmd_deps, sb_cmd_create, sb_cmd_run,
 	sb_cmd_verify;
 
+/* One a line: several hands add to it. */
+/* clang-format off */
 const struct sb_command *const sb_commands[] = {
 	&sb_cmd_trace,
 	&sb_cmd_show,
@@ -11,3 +13,4 @@ const struct sb_command *const sb_commands[] = {
 	&sb_cmd_run,
 	NULL,
 };
+/* clang-format on */

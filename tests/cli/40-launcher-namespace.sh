@@ -1,5 +1,5 @@
 # The launcher's namespace mode, on bundles made by hand around a static busybox.
-# shellcheck disable=SC2016 # much of it is for the shell in the bundle
+# shellcheck disable=SC2016,SC2154 # much of it is for the shell in the bundle
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/hand_bundle.sh"
 need userns

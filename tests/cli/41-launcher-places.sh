@@ -1,5 +1,5 @@
 # The launcher wherever it is put: moved, copied, read-only, on other machines, in other namespaces.
-# shellcheck disable=SC2016 # much of it is for the shell in the bundle
+# shellcheck disable=SC2016,SC2154 # much of it is for the shell in the bundle
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/hand_bundle.sh"
 need userns

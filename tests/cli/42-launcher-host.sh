@@ -1,5 +1,5 @@
 # The launcher's host mode: the payload's libraries, this machine's everything else. And run.
-# shellcheck disable=SC2016 # for the shell in the bundle
+# shellcheck disable=SC2016,SC2154 # for the shell in the bundle
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/hand_bundle.sh"
 
