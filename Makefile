@@ -43,7 +43,8 @@ endif
 LIBS := -lelf -lcjson -lcap -lcrypto -lm -lpthread
 
 # --- the program -----------------------------------------------------------------------------------
-LIB_SRC := $(wildcard common/*.c tracer/*.c bundler/*.c)
+# What the exec hooks know of programs and environments, the program needs for the first one.
+LIB_SRC := $(wildcard common/*.c tracer/*.c bundler/*.c) preload/environ.c preload/inspect.c preload/raw.c
 TOOL_SRC := $(wildcard tools/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)

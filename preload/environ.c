@@ -13,6 +13,16 @@ enum variable { PRELOAD, AUDIT, TUNABLES, VARIABLES };
 static const char *const names[] = {"LD_PRELOAD=", "LD_AUDIT=", "GLIBC_TUNABLES="};
 static const char *const modules_of[] = {SB_PRELOAD_NAME, SB_AUDIT_NAME};
 
+char *const *sb_env_find(char *const *envp, const char *name)
+{
+	char *const *found = NULL;
+
+	for (; envp && *envp; envp++)
+		if (sb_starts(*envp, name))
+			found = envp;
+	return found;
+}
+
 static bool wanted(const struct sb_env_want *want, int variable)
 {
 	if (!want->trace)

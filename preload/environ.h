@@ -24,6 +24,8 @@ struct sb_env_want {
 	bool trace; /* false: nothing of ours at all */
 };
 
+/* The last variable NAME= of the environment, NULL. `name` comes with its '='. */
+char *const *sb_env_find(char *const *envp, const char *name);
 /* Bytes that sb_env_compose() needs. */
 size_t sb_env_size(char *const *envp, const struct sb_env_want *want);
 /* The new environment in `buf`; unchanged variables are shared with envp. envp may be NULL, or have

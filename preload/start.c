@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "preload/chunk.h"
+#include "preload/environ.h"
 #include "preload/str.h"
 #include "preload/write.h"
 
@@ -23,16 +24,6 @@ static bool failed(long raw)
 bool sb_flag(const struct sb_recorder *st, char flag)
 {
 	return sb_strchr(st->flags, flag) != NULL;
-}
-
-char *const *sb_env_find(char *const *envp, const char *name)
-{
-	char *const *found = NULL;
-
-	for (; envp && *envp; envp++)
-		if (sb_starts(*envp, name))
-			found = envp;
-	return found;
 }
 
 /* The directory of our module in a list like LD_PRELOAD's, where its last element is ours. */

@@ -23,5 +23,3 @@ bool sb_start_late(void);
 void sb_fork_check(struct sb_recorder *st);
 
 bool sb_flag(const struct sb_recorder *st, char flag);
-/* The last variable NAME= of the environment, NULL. `name` comes with its '='. */
-char *const *sb_env_find(char *const *envp, const char *name);

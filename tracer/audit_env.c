@@ -1,13 +1,14 @@
 #include "tracer/audit_env.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/buf.h"
-#include "tracer/program.h"
-#include "tracer/realpath.h"
+#include "preload/environ.h"
+#include "preload/inspect.h"
 
 /* The kernel follows no more first lines than this. */
 #define SCRIPTS_MOST 5
@@ -15,8 +16,6 @@
 void sb_audit_plan_free(struct sb_audit_plan *plan)
 {
 	free(plan->envp);
-	for (size_t i = 0; i < sizeof plan->own / sizeof *plan->own; i++)
-		free(plan->own[i]);
 	free(plan->cwd);
 	*plan = (struct sb_audit_plan){0};
 }
@@ -33,106 +32,69 @@ static void tell_exec(struct sb_sink *sink, const char *path)
 	sb_sink_event(sink, &ev);
 }
 
-/* Follows first lines to the program that the kernel ends up with; its SB_PROG_* bits. */
-static uint64_t look(const char *program, struct sb_sink *sink, struct sb_buf *ret_elf)
+/* Follows first lines to the program that the kernel ends up with, and tells of each exec. */
+static void look(const char *path, struct sb_log_file *log, struct sb_sink *sink,
+		 struct sb_program *ret, struct sb_buf *ret_elf)
 {
-	struct sb_program_look found = {.script = SB_BUF_INIT};
-	uint64_t info = 0;
-
-	if (sb_buf_set(ret_elf, program) < 0)
-		return 0;
-	for (int i = 0; i < SCRIPTS_MOST; i++) {
-		/* One that only may be executed cannot be read: it is taken for an ordinary one. */
-		info = sb_program_look(ret_elf->s, &found) < 0 ? 0 : found.info;
+	*ret = (struct sb_program){0};
+	if (sb_buf_set(ret_elf, path) < 0)
+		return;
+	for (int i = 0; i <= SCRIPTS_MOST; i++) {
+		/* One that cannot be looked at is taken for an ordinary one. */
+		if (sb_inspect(sb_log_head(log), AT_FDCWD, ret_elf->s, 0, ret) < 0)
+			*ret = (struct sb_program){0};
 		tell_exec(sink, ret_elf->s);
-		if (!(info & SB_PROG_SCRIPT) || !found.script.len || found.script.s[0] != '/')
-			break;
-		if (sb_buf_set(ret_elf, found.script.s) < 0)
-			break;
+		if (!(ret->info & SB_PROG_SCRIPT) || ret->interpreter[0] != '/' ||
+		    sb_buf_set(ret_elf, ret->interpreter) < 0)
+			return;
 	}
-	sb_buf_free(&found.script);
-	return info;
 }
 
-/* NAME=the user's own list, then ours: what comes first stays first. */
-static char *add_module(char *const *envp, const char *name, const char *modules, const char *file)
+/* As the exec hooks decide for every other program. */
+static void decide(struct sb_program *program, const char *elf, struct sb_sink *sink,
+		   struct sb_env_want *want, struct sb_first *first)
 {
-	size_t len = strlen(name);
-	auto_buf value = SB_BUF_INIT;
-	const char *old = "";
+	uint64_t info = program->info;
 
-	for (; *envp; envp++)
-		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
-			old = *envp + len + 1;
-	if (sb_buf_printf(&value, "%s=%s%s%s/%s", name, old, *old ? ":" : "", modules, file) < 0)
-		return NULL;
-	return sb_buf_steal(&value);
-}
-
-static bool is_ours(const char *variable)
-{
-	static const char *const names[] = {"LD_PRELOAD", "LD_AUDIT", SB_ENV_TRACE};
-
-	for (size_t i = 0; i < 3; i++) {
-		size_t len = strlen(names[i]);
-
-		if (strncmp(variable, names[i], len) == 0 && variable[len] == '=')
-			return true;
+	want->static_tls = (uint32_t)info;
+	want->preload = want->audit = true;
+	want->trace = !program->gains && !(info & SB_PROG_FOREIGN);
+	first->unseen = info & SB_PROG_STATIC;
+	first->expected = want->trace && !first->unseen;
+	if (program->gains) {
+		sb_sink_blind(sink, SB_BLIND_SETID, elf, 1);
+	} else if (info & SB_PROG_FOREIGN) {
+		sb_sink_blind(sink, SB_BLIND_FOREIGN, elf, 1);
+	} else if (info & SB_PROG_STATIC) {
+		/* It hands our variables on to what it starts. */
+		sb_sink_blind(sink, SB_BLIND_STATIC, elf, 1);
+	} else if (info & SB_PROG_SANITIZER) {
+		want->preload = false;
+		sb_sink_blind(sink, SB_BLIND_SANITIZER, elf, 1);
 	}
-	return false;
-}
-
-static int compose(struct sb_audit_plan *plan, const struct sb_trace_spec *spec,
-		   struct sb_log_file *log, uint64_t info, struct sb_err *err)
-{
-	size_t count = 0, n = 0;
-	auto_buf trace = SB_BUF_INIT;
-
-	while (spec->envp[count])
-		count++;
-	plan->envp = calloc(count + 4, sizeof *plan->envp);
-	if (!plan->envp || sb_buf_printf(&trace, SB_ENV_TRACE "=0:%s", sb_log_path(log)) < 0)
-		return sb_fail(err, ENOMEM, "start the trace");
-	if (info & (SB_PROG_STATIC | SB_PROG_SETID | SB_PROG_FOREIGN)) {
-		memcpy(plan->envp, spec->envp, count * sizeof *plan->envp);
-		return 0;
-	}
-	for (size_t i = 0; i < count; i++)
-		if (!is_ours(spec->envp[i]))
-			plan->envp[n++] = spec->envp[i];
-	plan->own[0] = sb_buf_steal(&trace);
-	plan->own[1] = add_module(spec->envp, "LD_PRELOAD", sb_log_modules(log), SB_PRELOAD_FILE);
-	plan->own[2] = add_module(spec->envp, "LD_AUDIT", sb_log_modules(log), SB_AUDIT_FILE);
-	for (size_t i = 0; i < 3; i++) {
-		if (!plan->own[i])
-			return sb_fail(err, ENOMEM, "start the trace");
-		plan->envp[n++] = plan->own[i];
-	}
-	return 0;
 }
 
 int sb_audit_plan(const struct sb_trace_spec *spec, struct sb_log_file *log, struct sb_sink *sink,
 		  struct sb_audit_plan *ret, struct sb_err *err)
 {
+	struct sb_env_want want = {
+		.modules = sb_log_modules(log), .log = sb_log_path(log), .flags = ""};
+	struct sb_program program;
 	auto_buf elf = SB_BUF_INIT;
-	uint64_t info = look(spec->program, sink, &elf);
 
-	*ret = (struct sb_audit_plan){0};
-	if (info & SB_PROG_SETID)
-		sb_sink_blind(sink, SB_BLIND_SETID, elf.s, 1);
-	else if (info & SB_PROG_FOREIGN)
-		sb_sink_blind(sink, SB_BLIND_FOREIGN, elf.s, 1);
-	else if (info & SB_PROG_STATIC)
-		sb_sink_blind(sink, SB_BLIND_STATIC, elf.s, 1);
-	ret->cwd = getcwd(NULL, 0);
+	*ret = (struct sb_audit_plan){.cwd = getcwd(NULL, 0)};
 	ret->first = (struct sb_first){
 		.exe = spec->program,
 		.argv = spec->argv,
 		.cwd = ret->cwd,
-		.expected = !(info & (SB_PROG_STATIC | SB_PROG_SETID | SB_PROG_FOREIGN)),
 	};
-	int rc = compose(ret, spec, log, info, err);
-	if (rc < 0)
+	look(spec->program, log, sink, &program, &elf);
+	decide(&program, sb_buf_str(&elf), sink, &want, &ret->first);
+	void *room = malloc(sb_env_size(spec->envp, &want));
+	if (!room) {
 		sb_audit_plan_free(ret);
-	return rc;
+		return sb_fail(err, ENOMEM, "start the trace");
+	}
+	ret->envp = sb_env_compose(spec->envp, &want, room);
+	return 0;
 }

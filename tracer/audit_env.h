@@ -10,12 +10,8 @@
 #include "tracer/logfile.h"
 #include "tracer/sink.h"
 
-#define SB_PRELOAD_FILE "sidebundle-preload.so"
-#define SB_AUDIT_FILE	"sidebundle-audit.so"
-
 struct sb_audit_plan {
-	char **envp; /* the array is ours, most strings are the caller's */
-	char *own[3];
+	char **envp; /* most strings are the caller's; what is ours is in the same allocation */
 	char *cwd;
 	struct sb_first first;
 };

@@ -59,7 +59,7 @@ static int find_modules(const char *libexec, struct sb_buf *ret, struct sb_err *
 		return sb_fail(err, ENOMEM, "find the modules");
 	for (int i = 0; i < 2; i++) {
 		sb_buf_cut(&file, 0);
-		if (sb_buf_printf(&file, "%s/%s", ret->s, i ? SB_AUDIT_FILE : SB_PRELOAD_FILE) < 0)
+		if (sb_buf_printf(&file, "%s/%s", ret->s, i ? SB_AUDIT_NAME : SB_PRELOAD_NAME) < 0)
 			return sb_fail(err, ENOMEM, "find the modules");
 		if (access(file.s, R_OK) < 0)
 			return sb_fail(err, errno,
@@ -169,6 +169,7 @@ static int start(struct audit *a, struct sb_err *err)
 	if (rc == 0)
 		rc = sb_child_start(a->spec->child, a->spec->program, a->spec->argv, a->plan.envp,
 				    a->spec->apart, err);
+	a->plan.first.pid = a->spec->child->pid;
 	return rc;
 }
 

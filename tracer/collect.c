@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/log.h"
@@ -32,6 +33,8 @@ int sb_collector_new(struct sb_log_file *log, struct sb_sink *sink, const struct
 	c->log = log;
 	c->sink = sink;
 	c->first = first;
+	c->root = (struct image_exec){.path = first->exe, .root = "", .unseen = first->unseen};
+	c->images.process_count = 1; /* 0 is the command */
 	c->images.began = sb_proc_look(getpid(), &self) == 0 ? self.started : 0;
 	int rc = sb_real_new(&c->real, err);
 	if (rc < 0) {
@@ -274,9 +277,11 @@ size_t sb_collector_running(struct sb_collector *c, pid_t *pids, size_t cap)
 /* Its exec is an event, whose process is to be there even where it was never heard of. */
 static void report_first(struct sb_collector *c)
 {
-	if (!c->images.process_count)
+	if (!c->root.heard || c->root.unseen)
 		sb_sink_process(c->sink, &(struct sb_trace_process){
 						 .parent = -1,
+						 .pid = c->first->pid,
+						 .ppid = getpid(),
 						 .exe = c->first->exe,
 						 .cwd = c->first->cwd,
 						 .argv = (const char *const *)c->first->argv,
@@ -286,12 +291,13 @@ static void report_first(struct sb_collector *c)
 /* Programs that were started, and should have said hello. */
 static void report_silent(struct sb_collector *c)
 {
-	if (c->first->expected && !c->first_heard)
+	if (c->first->expected && !c->root.heard)
 		sb_sink_blind(c->sink, SB_BLIND_SILENT, c->first->exe, 1);
 	for (size_t i = 0; i < c->images.execs.count; i++) {
 		const struct image_exec *exec = c->images.execs.entries[i].value;
 
-		if (exec && exec->path && exec->worked && !exec->heard && !exec->excused)
+		if (exec && exec->path && exec->expected && exec->worked && !exec->heard &&
+		    !exec->blind)
 			sb_sink_blind(c->sink, SB_BLIND_SILENT, exec->path, 1);
 	}
 }

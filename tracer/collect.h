@@ -25,6 +25,8 @@ struct sb_first {
 	const char *exe; /* absolute */
 	char *const *argv;
 	const char *cwd;
+	pid_t pid;     /* once it is started */
+	bool unseen;   /* static: it passes our variables on to what it starts */
 	bool expected; /* its dynamic linker loads our modules: silence would be a blind spot */
 };
 

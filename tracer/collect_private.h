@@ -48,7 +48,8 @@ struct sb_collector {
 	struct sb_sink *sink;
 	struct sb_real *real;
 	const struct sb_first *first;
-	bool first_heard, starved;
+	struct image_exec root; /* the exec of the command, which is in no record */
+	bool starved;
 	struct images images;
 	struct chunk **chunks; /* by number, ascending */
 	size_t chunk_count, chunk_cap;

@@ -1,8 +1,10 @@
 #include "tracer/collect_private.h"
 
-#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/path.h"
 
@@ -145,6 +147,8 @@ static void note_exec(struct sb_collector *c, const struct chunk *k, const struc
 	exec->image = k->image->id;
 	exec->path = intern(c, text(k, held->path));
 	exec->root = root;
+	/* Only the program comes with its arguments. */
+	exec->expected = c->record.head.strings == 255;
 }
 
 /* Loads and searches name the object that asked as the linker knows it: "" is the program. */
@@ -202,64 +206,114 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 		note_birth(c, rec, text(k, held.real));
 }
 
-/* The image that this one came from, and what it was told by it. */
-static struct image *parent_of(struct sb_collector *c, struct image *image,
-			       const struct record *rec)
+static struct image *fork_parent(struct sb_collector *c, struct image *image, uint64_t id)
 {
-	bool forked = rec->head.dirfd == 1;
-	struct image *parent = NULL;
+	struct image *parent = images_find(&c->images, id);
 
-	if (forked) {
-		parent = images_find(&c->images, rec->head.arg);
-		if (parent) {
-			image->exe = parent->exe;
-			image->birth = parent->birth;
-			image->root = parent->root;
-		}
-		return parent == image ? NULL : parent;
-	}
-	struct image_exec *exec = rec->head.arg ? images_exec(&c->images, rec->head.arg) : NULL;
-	if (exec) {
-		exec->heard = true;
-		image->exe = exec->path;
-		image->birth = image->root = exec->root;
-		parent = images_find(&c->images, exec->image);
-	} else if (!c->first_heard) {
-		image->exe = c->first->exe;
-	}
-	c->first_heard = true;
-	return parent == image ? NULL : parent;
+	if (!parent || parent == image)
+		return NULL;
+	image->exe = parent->exe;
+	image->birth = parent->birth;
+	image->root = parent->root;
+	return parent;
 }
 
-static void take_hello(struct sb_collector *c, struct chunk *k)
+/* What a static program started names that one's exec: only /proc knows which program it is. */
+static const char *ask_exe(struct sb_collector *c, pid_t pid)
+{
+	char name[32], exe[PATH_MAX];
+
+	(void)snprintf(name, sizeof name, "/proc/%d/exe", (int)pid);
+	ssize_t n = readlink(name, exe, sizeof exe - 1);
+	if (n <= 0)
+		return NULL;
+	exe[n] = '\0';
+	return intern(c, exe);
+}
+
+/* The exec that nobody saw: its file is needed all the same. */
+static void tell_unseen_exec(struct sb_collector *c, const struct image *image)
+{
+	if (image->exe)
+		sb_sink_event(c->sink, &(struct sb_event){.kind = SB_EXEC,
+							  .existed = SB_TRI_UNKNOWN,
+							  .process = image->process,
+							  .count = 1,
+							  .path = image->exe,
+							  .real = image->exe});
+}
+
+/*
+ * The image that this one came from by exec; and whether it is new: the audit module may start an
+ * image once more, with other tunables, before the program has run.
+ */
+static struct image *exec_parent(struct sb_collector *c, struct image *image, uint64_t place,
+				 bool *ret_again)
+{
+	struct image_exec *exec = place ? images_exec(&c->images, place) : &c->root;
+
+	*ret_again = false;
+	if (!exec)
+		return NULL;
+	struct image *before = exec->heard;
+	image->exe = exec->path;
+	if (exec->unseen) {
+		image->exe = ask_exe(c, image->pid);
+		tell_unseen_exec(c, image);
+	}
+	image->birth = image->root = exec->root;
+	exec->heard = image;
+	if (before && before->pid == image->pid && !exec->unseen) {
+		*ret_again = true;
+		image->process = before->process;
+		return before;
+	}
+	if (!place && !exec->unseen && !before)
+		image->process = 0;
+	return place ? images_find(&c->images, exec->image) : before;
+}
+
+static void tell_process(struct sb_collector *c, const struct image *image,
+			 const struct image *parent)
 {
 	struct record *rec = &c->record;
-	struct image *image = k->image;
-	bool forked = rec->head.dirfd == 1;
-
-	if (image->greeted)
-		return;
-	struct image *parent = parent_of(c, image, rec);
-	images_greet(&c->images, image, parent, rec->head.value);
 	const char *cwd = record_string(rec, 0);
-	if (image_set_where(image, rec->head.where, intern(c, cwd ? cwd : ""), image->root) < 0)
-		sb_sink_lost(c->sink, 1);
+
 	/* The strings end with the list that argv is. */
-	if (rec->string_count < RECORD_STRINGS)
-		rec->strings[rec->string_count] = NULL;
-	else
-		rec->strings[RECORD_STRINGS - 1] = NULL;
+	rec->strings[rec->string_count < RECORD_STRINGS ? rec->string_count : RECORD_STRINGS - 1] =
+		NULL;
 	struct sb_trace_process p = {
 		.id = image->process,
 		.parent = parent ? (int64_t)parent->process : -1,
 		.pid = image->pid,
 		.ppid = rec->head.value,
-		.forked = forked,
+		.forked = rec->head.dirfd == 1,
 		.exe = image->exe,
 		.cwd = cwd && *cwd ? cwd : NULL,
 		.argv = rec->string_count > 1 ? &rec->strings[1] : NULL,
 	};
+	/* Whatever a static command started hangs below it. */
+	if (!parent && c->root.unseen)
+		p.parent = 0;
 	sb_sink_process(c->sink, &p);
+}
+
+static void take_hello(struct sb_collector *c, struct chunk *k)
+{
+	const struct record *rec = &c->record;
+	struct image *image = k->image;
+	bool again = false;
+
+	if (image->greeted)
+		return;
+	struct image *parent = rec->head.dirfd == 1 ? fork_parent(c, image, rec->head.arg)
+						    : exec_parent(c, image, rec->head.arg, &again);
+	images_greet(&c->images, image, parent == image ? NULL : parent, rec->head.value);
+	const char *cwd = record_string(rec, 0);
+	if (image_set_where(image, rec->head.where, intern(c, cwd ? cwd : ""), image->root) < 0)
+		sb_sink_lost(c->sink, 1);
+	if (!again)
+		tell_process(c, image, parent == image ? NULL : parent);
 }
 
 static void take_where(struct sb_collector *c, struct chunk *k)
@@ -294,8 +348,10 @@ static void take_blind(struct sb_collector *c, struct chunk *k)
 	bool named = given && *given && within_root(&path, k, rec, given) &&
 		     sb_in_root(&full, root_of(k, rec), path.s) == 0;
 
-	if (exec)
-		exec->excused = true;
+	if (exec) {
+		exec->blind = true;
+		exec->unseen = rec->head.value == SB_BLIND_STATIC;
+	}
 	if (rec->head.value < 0 || rec->head.value >= SB_BLIND_COUNT) {
 		sb_sink_lost(c->sink, 1);
 		return;

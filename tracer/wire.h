@@ -50,6 +50,10 @@
  * A static program hands it on to its children: several images may name one token. */
 #define SB_ENV_TRACE "SIDEBUNDLE_TRACE"
 
+/* The modules' files, which stand last in the tracee's LD_PRELOAD and LD_AUDIT. */
+#define SB_PRELOAD_NAME "sidebundle-preload.so"
+#define SB_AUDIT_NAME	"sidebundle-audit.so"
+
 /* What an exec hook learned about a program file, for all who exec it later: see `info` bits. */
 struct sb_log_prog {
 	uint64_t key;  /* sb_hash-like of dev, ino, size, mtime, ctime; 0 free; stored last, once */

@@ -281,9 +281,10 @@ Test(collect, births_in_order_of_time)
 	    name, (size_t)len + 1);
 	sb_collector_poll(collector);
 	struct sb_trace *t = finish();
-	cr_assert(eq(sz, t->event_count, 2));
+	/* The same process, started again before it ran: one event, seen twice. */
+	cr_assert(eq(sz, t->event_count, 1));
+	cr_assert(eq(u64, t->events[0].count, 2));
 	cr_assert(eq(int, t->events[0].existed, SB_NO));
-	cr_assert(eq(int, t->events[1].existed, SB_NO));
 	sb_trace_free(t);
 }
 
