@@ -224,12 +224,28 @@ static void add_new_chunks(struct sb_collector *c)
 	}
 }
 
+/* The command is a process even where it never says hello: its exec is an event. */
+static void tell_first(struct sb_collector *c)
+{
+	sb_sink_process(c->sink, &(struct sb_trace_process){
+					 .parent = -1,
+					 .pid = c->first->pid,
+					 .ppid = getpid(),
+					 .exe = c->first->exe,
+					 .cwd = c->first->cwd,
+					 .argv = (const char *const *)c->first->argv,
+				 });
+	c->first_told = true;
+}
+
 size_t sb_collector_poll(struct sb_collector *c)
 {
 	double t = now();
 	size_t left = 0;
 
 	c->taken = 0;
+	if (c->root.unseen && !c->first_told)
+		tell_first(c);
 	/*
 	 * Who is gone is asked first, what chunks there are next, and they are read last: so all
 	 * that the gone ones wrote is there, and the exec that made an image is read before its
@@ -272,20 +288,6 @@ size_t sb_collector_running(struct sb_collector *c, pid_t *pids, size_t cap)
 		n++;
 	}
 	return n;
-}
-
-/* Its exec is an event, whose process is to be there even where it was never heard of. */
-static void report_first(struct sb_collector *c)
-{
-	if (!c->root.heard || c->root.unseen)
-		sb_sink_process(c->sink, &(struct sb_trace_process){
-						 .parent = -1,
-						 .pid = c->first->pid,
-						 .ppid = getpid(),
-						 .exe = c->first->exe,
-						 .cwd = c->first->cwd,
-						 .argv = (const char *const *)c->first->argv,
-					 });
 }
 
 /* Programs that were started, and should have said hello. */
@@ -331,7 +333,8 @@ void sb_collector_finish(struct sb_collector *c)
 		finish_chunk(c, c->chunks[i]);
 	c->chunk_count = 0;
 	collect_births(c);
-	report_first(c);
+	if (!c->root.heard && !c->first_told)
+		tell_first(c);
 	report_silent(c);
 	report_lost(c);
 }

@@ -49,7 +49,7 @@ struct sb_collector {
 	struct sb_real *real;
 	const struct sb_first *first;
 	struct image_exec root; /* the exec of the command, which is in no record */
-	bool starved;
+	bool starved, first_told;
 	struct images images;
 	struct chunk **chunks; /* by number, ascending */
 	size_t chunk_count, chunk_cap;
