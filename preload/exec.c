@@ -68,6 +68,7 @@ static void decide(struct sb_exec *x, const struct sb_program *program, const ch
 		record_blind(x, SB_BLIND_UNREACHABLE, path);
 	} else if (program->info & SB_PROG_STATIC) {
 		/* It ignores our variables, and hands them on to what it starts. */
+		x->want.flags = "x";
 		record_blind(x, SB_BLIND_STATIC, path);
 	} else {
 		if (program->info & SB_PROG_SANITIZER) {

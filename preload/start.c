@@ -119,12 +119,23 @@ static void ask_argv(char *buf, size_t size, char **argv, size_t max)
 static void hello(struct sb_recorder *st, char *const *argv)
 {
 	struct sb_rec head = {.kind = SB_REC_HELLO, .arg = st->token};
-	char cwd[PATH_MAX];
+	char cwd[PATH_MAX], exe[PATH_MAX];
+	unsigned texts = 1;
+	long exe_len = 0;
 
 	sb_cwd(st, cwd, sizeof(cwd));
 	if (!sb_load(&st->sandboxed))
 		head.value = (int32_t)sb_raw(SYS_getppid, 0, 0, 0, 0, 0, 0);
-	(void)sb_write(&head, (struct sb_text[]){{cwd, sb_strlen(cwd)}}, 1, argv, ARGV_ROOM, NULL);
+	/* Nobody saw the exec: so it is told here. */
+	if (sb_flag(st, 'x')) {
+		exe_len = sb_raw(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe,
+				 sizeof(exe), 0, 0);
+		exe_len = exe_len > 0 && exe_len < (long)sizeof(exe) ? exe_len : 0;
+		head.flags = SB_REC_DIR;
+		texts = 2;
+	}
+	(void)sb_write(&head, (struct sb_text[]){{cwd, sb_strlen(cwd)}, {exe, (size_t)exe_len}},
+		       texts, argv, ARGV_ROOM, NULL);
 }
 
 static void hello_asking(struct sb_recorder *st)

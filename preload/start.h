@@ -3,8 +3,10 @@
  * LD_PRELOAD and LD_AUDIT say where our modules are. Flags, one letter each:
  *
  *   s  it runs under a seccomp filter that its ancestor put on itself: no system call that ld.so
- * would not make t  our suffix stands in GLIBC_TUNABLES m  the audit module measures static TLS,
- * and starts the image again
+ *      would not make
+ *   t  our suffix stands in GLIBC_TUNABLES
+ *   m  the audit module measures static TLS, and starts the image again
+ *   x  handed on by a static program, whose execs nobody sees
  */
 #pragma once
 

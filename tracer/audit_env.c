@@ -67,6 +67,7 @@ static void decide(struct sb_program *program, const char *elf, struct sb_sink *
 		sb_sink_blind(sink, SB_BLIND_FOREIGN, elf, 1);
 	} else if (info & SB_PROG_STATIC) {
 		/* It hands our variables on to what it starts. */
+		want->flags = "x";
 		sb_sink_blind(sink, SB_BLIND_STATIC, elf, 1);
 	} else if (info & SB_PROG_SANITIZER) {
 		want->preload = false;

@@ -1,10 +1,7 @@
 #include "tracer/collect_private.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/path.h"
 
@@ -218,22 +215,12 @@ static struct image *fork_parent(struct sb_collector *c, struct image *image, ui
 	return parent;
 }
 
-/* What a static program started names that one's exec: only /proc knows which program it is. */
-static const char *ask_exe(struct sb_collector *c, pid_t pid)
+/* The exec that nobody saw, as its hello tells of it: its file is needed all the same. */
+static void take_unseen_exec(struct sb_collector *c, struct image *image)
 {
-	char name[32], exe[PATH_MAX];
+	const char *exe = c->record.head.flags & SB_REC_DIR ? record_string(&c->record, 1) : NULL;
 
-	(void)snprintf(name, sizeof name, "/proc/%d/exe", (int)pid);
-	ssize_t n = readlink(name, exe, sizeof exe - 1);
-	if (n <= 0)
-		return NULL;
-	exe[n] = '\0';
-	return intern(c, exe);
-}
-
-/* The exec that nobody saw: its file is needed all the same. */
-static void tell_unseen_exec(struct sb_collector *c, const struct image *image)
-{
+	image->exe = exe && exe[0] == '/' ? intern(c, exe) : NULL;
 	if (image->exe)
 		sb_sink_event(c->sink, &(struct sb_event){.kind = SB_EXEC,
 							  .existed = SB_TRI_UNKNOWN,
@@ -257,10 +244,8 @@ static struct image *exec_parent(struct sb_collector *c, struct image *image, ui
 		return NULL;
 	struct image *before = exec->heard;
 	image->exe = exec->path;
-	if (exec->unseen) {
-		image->exe = ask_exe(c, image->pid);
-		tell_unseen_exec(c, image);
-	}
+	if (exec->unseen)
+		take_unseen_exec(c, image);
 	image->birth = image->root = exec->root;
 	exec->heard = image;
 	if (before && before->pid == image->pid && !exec->unseen) {
@@ -278,6 +263,7 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 {
 	struct record *rec = &c->record;
 	const char *cwd = record_string(rec, 0);
+	size_t first = rec->head.flags & SB_REC_DIR ? 2 : 1; /* of argv */
 
 	/* The strings end with the list that argv is. */
 	rec->strings[rec->string_count < RECORD_STRINGS ? rec->string_count : RECORD_STRINGS - 1] =
@@ -290,7 +276,7 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 		.forked = rec->head.dirfd == 1,
 		.exe = image->exe,
 		.cwd = cwd && *cwd ? cwd : NULL,
-		.argv = rec->string_count > 1 ? &rec->strings[1] : NULL,
+		.argv = rec->string_count > first ? &rec->strings[first] : NULL,
 	};
 	/* Whatever a static command started hangs below it. */
 	if (!parent && c->root.unseen)

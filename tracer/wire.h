@@ -100,7 +100,8 @@ struct sb_chunk {
 /* Records beyond enum sb_kind. */
 enum sb_rec_kind {
 	SB_REC_HELLO = 32, /* strings: cwd, argv[0..]; arg: token; value: ppid; fork children: dirfd
-			      = 1, arg = parent image */
+			    * = 1, arg = parent image; with SB_REC_DIR the program follows cwd, as
+			    * its exec was not seen */
 	SB_REC_WHERE,	   /* strings: cwd, root ("" unchanged); `where` is the new generation */
 	SB_REC_BLIND,	   /* strings: path; value: enum sb_blind; arg: exec record's place or 0 */
 };
