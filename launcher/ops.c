@@ -30,15 +30,23 @@ int launch_ops_add(struct launch_ops *ops, const struct launch_op *op, struct sb
 	return 0;
 }
 
-bool launch_ops_is_late(const struct launch_ops *ops, size_t i)
+/* By one of the first `count` operations. */
+static bool hidden(const struct launch_ops *ops, size_t count, const char *path)
 {
-	if (ops->items[i].kind > LAUNCH_COPY)
-		return true;
-	for (size_t k = 0; k < i; k++)
-		if (ops->items[k].kind == LAUNCH_TMPFS &&
-		    sb_path_below(ops->items[i].dest, ops->items[k].dest))
+	for (size_t i = 0; i < count; i++)
+		if (ops->items[i].kind == LAUNCH_TMPFS && sb_path_below(path, ops->items[i].dest))
 			return true;
 	return false;
+}
+
+bool launch_ops_hide(const struct launch_ops *ops, const char *path)
+{
+	return hidden(ops, ops->count, path);
+}
+
+bool launch_ops_is_late(const struct launch_ops *ops, size_t i)
+{
+	return ops->items[i].kind > LAUNCH_COPY || hidden(ops, i, ops->items[i].dest);
 }
 
 const struct launch_op *launch_ops_covering(const struct launch_ops *ops, const char *path)

@@ -42,6 +42,8 @@ struct launch_ops {
 
 /* 0, or -ENOMEM with *err set. `source` may be NULL. */
 int launch_ops_add(struct launch_ops *ops, const struct launch_op *op, struct sb_err *err);
+/* Whether a LAUNCH_TMPFS of the list hides what the payload has at `path`. */
+bool launch_ops_hide(const struct launch_ops *ops, const char *path);
 /* Whether operation `i` is carried out after the layer is mounted. */
 bool launch_ops_is_late(const struct launch_ops *ops, size_t i);
 /* The last bind of the list that shows what this machine has at `path`; NULL if none does. */

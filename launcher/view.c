@@ -25,6 +25,11 @@ int launch_view_add(const struct launch_view *view, struct launch_ops *ops,
 			return 0;
 		real.source = source.s;
 	}
+	if (launch_ops_hide(ops, op->dest)) {
+		int added = launch_ops_add(ops, &real, err);
+
+		return added < 0 ? added : 1;
+	}
 	int rc = sb_resolve(view->payload, op->dest, SB_RESOLVE_MISSING, NULL, NULL, &dest, err);
 	if (rc < 0 && op->optional)
 		return 0;
