@@ -1,5 +1,7 @@
 /* What the dynamic linker makes of an ELF program: breadth first, each name searched once. */
 #include <elf.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,16 +173,19 @@ static int take(struct need *need, const char *path, const struct sb_elf *elf, e
 	return rc < 0 ? rc : 1;
 }
 
-/* It lies where the linker comes to it first, and cannot be loaded: the linker looks no further. */
-static int block(struct need *need, const char *path, const char *fault, bool variant)
+/* What lies where the linker comes to it first cannot be loaded: it looks no further. */
+static int __attribute__((format(printf, 3, 4)))
+block(struct need *need, bool variant, const char *fmt, ...)
 {
-	auto_buf line = SB_BUF_INIT;
+	char line[1024];
+	va_list ap;
 
 	if (variant)
 		return 0;
-	if (sb_buf_printf(&line, "'%s' is found first, and %s", path, fault) < 0)
-		return closure_no_memory(need->err);
-	need->detail = closure_keep(need->c, line.s);
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	need->detail = closure_keep(need->c, line);
 	return need->detail ? 1 : closure_no_memory(need->err);
 }
 
@@ -200,15 +205,15 @@ static int try_path(void *arg, const char *path, enum sb_found how, bool variant
 	if (rc < 0)
 		return rc;
 	if (!elf)
-		return fault ? block(need, path, fault, variant) : 0;
+		return fault ? block(need, variant, "%s", fault) : 0;
 	if (elf->class != main->class || elf->machine != main->machine || elf->data != main->data ||
 	    elf->arch != main->arch) {
 		/* glibc passes over other machines' files; musl fails. */
-		rc = block(need, path, "is for another machine", variant);
+		rc = block(need, variant, "'%s' is for another machine", path);
 		return rc > 0 && !is_musl(need->p) ? 0 : rc;
 	}
 	if (elf->type != ET_DYN)
-		return block(need, path, "is no shared library", variant);
+		return block(need, variant, "'%s' is no shared library", path);
 	return take(need, path, elf, how, variant);
 }
 

@@ -433,15 +433,18 @@ int sb_elf_read(int fd, const char *name, struct sb_elf **ret, struct sb_err *er
 
 	if (n < 0 || fstat(fd, &st) < 0)
 		return sb_fail(err, errno, "read '%s'", name);
-	if (!sb_elf_magic(head, (size_t)n))
-		return sb_fail(err, ENOEXEC, "'%s' is no ELF file", name);
+	if (!sb_elf_magic(head, (size_t)n)) {
+		(void)sb_fail(err, SB_ESAID, "'%s' is no ELF file", name);
+		return -ENOEXEC;
+	}
 	(void)elf_version(EV_CURRENT); /* fails only where the header is newer than the library */
 	handle = elf_begin(fd, ELF_C_READ, NULL);
 	struct sb_elf *elf = new_elf();
 	if (!handle || !elf) {
 		sb_elf_free(elf);
 		return handle ? sb_fail(err, ENOMEM, "read '%s'", name)
-			      : sb_fail(err, SB_ESAID, "read '%s': %s", name, elf_errmsg(-1));
+			      : sb_fail(err, SB_ESAID, "'%s' is a damaged ELF file: %s", name,
+					elf_errmsg(-1));
 	}
 	struct reader r = {.elf = elf,
 			   .handle = handle,

@@ -43,6 +43,16 @@ struct tree {
 	bool colored;
 };
 
+/* What stood in the way of a need; NULL where nothing is known. */
+static const char *detail_of(const struct sb_closure *c, const struct sb_edge *edge)
+{
+	for (size_t i = 0; i < c->missing_count; i++)
+		if (strcmp(c->missing[i].by, edge->from) == 0 &&
+		    strcmp(c->missing[i].needed, edge->name) == 0)
+			return c->missing[i].detail;
+	return NULL;
+}
+
 static void print_edge(const struct tree *tree, const struct sb_edge *edge, int depth)
 {
 	const char *red = tree->colored ? "\033[1;31m" : "",
@@ -63,7 +73,13 @@ static void print_edge(const struct tree *tree, const struct sb_edge *edge, int 
 		fputs(sb_found_name(edge->how), stdout);
 	else if (edge->why == SB_WHY_NEEDED || edge->why == SB_WHY_INTERP)
 		fputs(sb_why_name(edge->why), stdout);
-	printf("%s%s]\n", edge->optional ? ", optional" : "", edge->variant ? ", variant" : "");
+	printf("%s%s]", edge->optional ? ", optional" : "", edge->variant ? ", variant" : "");
+	const char *detail = edge->path ? NULL : detail_of(tree->c, edge);
+	if (detail) {
+		fputs(": ", stdout);
+		print_name(detail);
+	}
+	putchar('\n');
 }
 
 static int print_needs(struct tree *tree, const char *real, int depth)
