@@ -218,8 +218,10 @@ static int follow_script(struct chain *chain, const struct sb_shebang *line)
 
 	chain->program->info.script = true;
 	if (++chain->depth > SB_SCRIPT_DEPTH)
-		return sb_fail(chain->err, ELOOP, "'%s': interpreters that are scripts themselves",
-			       chain->program->info.exec);
+		return sb_fail(chain->err, SB_ESAID,
+			       "'%s': the kernel follows no more than %d scripts that interpret "
+			       "each other",
+			       chain->program->info.exec, SB_SCRIPT_DEPTH);
 	bool absolute = line->interp[0] == '/';
 	int rc = want(chain, line->interp, absolute ? line->interp : NULL,
 		      absolute ? NULL : "taken from the current directory of whoever runs it",
