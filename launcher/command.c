@@ -48,9 +48,13 @@ int launch_command_env(const struct launch_plan *plan, const struct launch_entry
 {
 	int rc = 0;
 
-	for (size_t i = 0; environment[i] && rc == 0; i++)
-		if (!has(&plan->set, environment[i]))
+	for (size_t i = 0; environment[i] && rc == 0; i++) {
+		/* PWD tells of a directory that a replay does not start in. */
+		bool stale = entry->cwd && strncmp(environment[i], "PWD=", 4) == 0;
+
+		if (!stale && !has(&plan->set, environment[i]))
 			rc = launch_strings_add(ret, environment[i]);
+	}
 	for (size_t i = 0; i < plan->set.count && rc == 0; i++)
 		rc = launch_strings_add(ret, plan->set.items[i]);
 	for (size_t i = 0; i < entry->env.count && rc == 0; i++) {

@@ -17,8 +17,9 @@ const char *launch_command_name(const struct launch_entry *entry, char *const *a
 
 /*
  * The user's environment, with the plan's `set` replacing and the entry's recorded variables where
- * the user has none. `host_libraries`: the program starts others of this machine, which the
- * recorded variables of the dynamic linker would lead astray: they are left out.
+ * the user has none; of a replay PWD is the recorded one. `host_libraries`: the program starts
+ * others of this machine, which the recorded variables of the dynamic linker would lead astray:
+ * they are left out.
  */
 int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
 		       char *const *environment, bool host_libraries, struct launch_strings *ret,

@@ -77,6 +77,16 @@ static int refused(struct sb_err *err, int code)
 	}
 }
 
+/* Ubuntu since 23.10: the namespace is there, and every use of it is refused. */
+static int granted_nothing(struct sb_err *err, const char *what, int code)
+{
+	return sb_fail(
+		err, SB_ESAID,
+		"this machine grants user namespaces but no rights in them (%s: %s): " OR_HOST
+		", or ask for kernel.apparmor_restrict_unprivileged_userns=0",
+		what, strerror(code));
+}
+
 /* A network of our own starts with its loopback down. */
 static void raise_loopback(void)
 {
@@ -106,16 +116,14 @@ int launch_enter_namespaces(bool own_net, struct launch_rights *ret, struct sb_e
 		if (unshare(flags | CLONE_NEWUSER) < 0)
 			return refused(err, errno);
 		int rc = map_ids(uid, gid, err);
+		if (rc == -EPERM || rc == -EACCES)
+			return granted_nothing(err, "uid_map", -rc);
 		if (rc < 0)
 			return rc;
 	}
 	/* Nothing that we mount is seen outside; what is mounted outside later is seen here. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return sb_fail(err, SB_ESAID,
-			       "this machine grants user namespaces but no mounts in them (mount: "
-			       "%s): " OR_HOST
-			       ", or ask for kernel.apparmor_restrict_unprivileged_userns=0",
-			       strerror(errno));
+		return granted_nothing(err, "mount", errno);
 	if (own_net)
 		raise_loopback();
 	*ret = rights;

@@ -162,9 +162,13 @@ check "the line names mode and remedy" \
 	expect_match '^sidebundle: namespace mode: .*refuses user namespaces.*SIDEBUNDLE_RUN_MODE=host' refused
 one_line() { [ "$(refused 2>&1 >/dev/null | wc -l)" -eq 1 ]; }
 check "in one line" one_line
+check "user namespaces without rights are told apart" expect_match \
+	'^sidebundle: namespace mode: .*no rights in them .mount: Permission denied.: set SIDEBUNDLE_RUN_MODE=host' \
+	"$SB_TOOLS/lockdown" no-mount -- b/bin/sh -c :
 auto() { SIDEBUNDLE_RUN_MODE=auto SIDEBUNDLE_VERBOSE=1 "$@" b/bin/sh -c '[ -e /usr/bin/env ] && echo host || echo own'; }
 check "auto takes namespace" expect_match '^own$' auto
 check "auto takes host where it must" expect_match '^host$' auto "$SB_TOOLS/lockdown" no-userns --
+check "also where they come without rights" expect_match '^host$' auto "$SB_TOOLS/lockdown" no-mount --
 check "and says why" expect_match '^sidebundle: host mode .*not namespace: .*user namespaces' \
 	auto "$SB_TOOLS/lockdown" no-userns --
 check "a mode that is none is 125" expect_status 125 env SIDEBUNDLE_RUN_MODE=bwrap b/bin/sh -c :

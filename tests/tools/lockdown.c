@@ -1,10 +1,11 @@
 /*
  * Runs a command on a machine that grants less. For the tests.
  *
- *   lockdown no-ptrace|no-userns|no-seccomp... -- COMMAND...
+ *   lockdown no-ptrace|no-userns|no-mount|no-seccomp... -- COMMAND...
  *
  * no-ptrace: as Yama's scope 2 does, and process_vm_* with it; no-userns: as a container engine's
- * default profile does; no-seccomp: a kernel or a profile without seccomp(2).
+ * default profile does; no-mount: as Ubuntu's rule for user namespaces; no-seccomp: a kernel or a
+ * profile without seccomp(2).
  */
 // libs: -lseccomp
 #include <err.h>
@@ -41,13 +42,15 @@ static void lock(scmp_filter_ctx ctx, const char *what)
 		refuse_flag(ctx, SCMP_SYS(clone), CLONE_NEWUSER);
 		/* Its flags are in memory, out of the filter's reach; libc falls back to clone. */
 		refuse(ctx, ENOSYS, SCMP_SYS(clone3));
+	} else if (strcmp(what, "no-mount") == 0) {
+		refuse(ctx, EACCES, SCMP_SYS(mount));
 	} else if (strcmp(what, "no-seccomp") == 0) {
 		refuse(ctx, ENOSYS, SCMP_SYS(seccomp));
 		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
 				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0)
 			errx(125, "add a rule");
 	} else {
-		errx(125, "'%s' is none of no-ptrace, no-userns, no-seccomp", what);
+		errx(125, "'%s' is none of no-ptrace, no-userns, no-mount, no-seccomp", what);
 	}
 }
 

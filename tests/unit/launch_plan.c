@@ -171,6 +171,38 @@ Test(launch_plan, refuses_a_hostile_one)
 	}
 }
 
+Test(launch_plan, survives_damage)
+{
+	static const char bytes[] = HEAD MODE "set\0"
+					      "A=1\0" ENTRY "cwd\0"
+					      "/w\0"
+					      "arg\0"
+					      "a\0" END;
+
+	for (size_t len = 0; len < sizeof bytes; len++) {
+		struct launch_plan plan;
+		struct sb_err err = SB_ERR_INIT;
+
+		cr_assert_lt(parse(bytes, len, &plan, &err), 0, "cut at %zu", len);
+	}
+	for (size_t at = 0; at < sizeof bytes; at++) {
+		static const char put[] = {'\0', '/', 'x', '=', '.', '\xff'};
+
+		for (size_t i = 0; i < sizeof put; i++) {
+			char copy[sizeof bytes];
+			struct launch_plan plan;
+			struct sb_err err = SB_ERR_INIT;
+
+			memcpy(copy, bytes, sizeof copy);
+			copy[at] = put[i];
+			if (parse(copy, sizeof copy, &plan, &err) == 0)
+				launch_plan_free(&plan);
+			else
+				cr_assert(err.msg[0] != '\0');
+		}
+	}
+}
+
 Test(launch_plan, refuses_a_large_one)
 {
 	struct launch_plan plan;
@@ -219,6 +251,26 @@ Test(launch_plan, makes_the_environment)
 	cr_assert_eq(host.count, 5);
 	launch_strings_free(&env);
 	launch_strings_free(&host);
+	launch_plan_free(&plan);
+}
+
+Test(launch_plan, replays_with_the_recorded_directory)
+{
+	static const char bytes[] = HEAD MODE ENTRY "env\0"
+						    "PWD=/w\0"
+						    "cwd\0"
+						    "/w\0" END;
+	char *const user[] = {"PWD=/elsewhere", "PWDX=1", NULL};
+	struct launch_strings env = {NULL, 0, 0};
+	struct launch_plan plan;
+	struct sb_err err = SB_ERR_INIT;
+
+	cr_assert_eq(parse(bytes, sizeof bytes, &plan, &err), 0, "%s", err.msg);
+	cr_assert_eq(launch_command_env(&plan, plan.entries, user, false, &env, &err), 0);
+	cr_assert_eq(env.count, 2);
+	cr_assert(list_has(&env, "PWD=/w"));
+	cr_assert(list_has(&env, "PWDX=1"));
+	launch_strings_free(&env);
 	launch_plan_free(&plan);
 }
 
