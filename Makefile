@@ -100,11 +100,12 @@ $(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o)
 LAUNCHER_SRC := $(wildcard launcher/*.c) common/err.c common/buf.c common/path.c
 $(BUILD)/launcher/%.o: %.c
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fPIE -ffunction-sections -fdata-sections -c -o $@ $<
+	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fPIE -ffunction-sections -fdata-sections \
+		-fno-asynchronous-unwind-tables -c -o $@ $<
 
 $(LAUNCHER): $(LAUNCHER_SRC:%.c=$(BUILD)/launcher/%.o)
 	@mkdir -p $(@D)
-	$(MUSL_CC) -static -Os -Wl,--gc-sections -s -o $@ $^
+	$(MUSL_CC) -static -Os -Wl,--gc-sections,-z,noseparate-code -s -o $@ $^
 
 # --- tests ------------------------------------------------------------------------------------------------
 # Criterion's eq(str, ...) takes char *: literals are that here.
