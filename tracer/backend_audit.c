@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -37,7 +38,8 @@ struct audit {
 	struct sb_log_file *log;
 	struct sb_collector *collector;
 	int status;
-	bool ended; /* the command has */
+	bool ended;	/* the command has */
+	uint64_t began; /* our own start, in ticks */
 	pid_t *pids;
 	struct sb_audit_plan plan;
 };
@@ -78,7 +80,10 @@ static int probe(struct sb_err *err)
 	return rc < 0 ? rc : find_modules(libexec.s, &modules, err);
 }
 
-/* Everybody we know of: the command, who said hello, and their children. */
+/*
+ * Everybody: the command, who said hello, their children, and who was born with our variables. The
+ * last ones take a look at all of /proc, but a child that has not said a word yet is not missed.
+ */
 static size_t find_all(struct audit *a)
 {
 	size_t count = 0;
@@ -87,6 +92,7 @@ static size_t find_all(struct audit *a)
 		a->pids[count++] = a->spec->child->pid;
 	size_t known = sb_collector_running(a->collector, a->pids + count, PIDS_MOST - count);
 	count += known < PIDS_MOST - count ? known : PIDS_MOST - count;
+	sb_proc_add_born_with(sb_log_path(a->log), a->began, a->pids, &count, PIDS_MOST);
 	sb_proc_add_children(a->pids, &count, PIDS_MOST);
 	return count;
 }
@@ -125,6 +131,18 @@ static void kill_all(struct audit *a)
 	}
 }
 
+/* The command has ended: whether to wait on, for those who outlive it. */
+static bool goes_on(struct audit *a, double *settled)
+{
+	if (a->spec->child->told_to_end)
+		return false;
+	/* Cheap first: as long as somebody known is there, nobody need be searched for. */
+	if (!sb_collector_running(a->collector, NULL, 0) && !find_all(a))
+		return false;
+	*settled = *settled > 0 ? *settled : now() + SETTLE_SECONDS;
+	return a->spec->wait_all || now() < *settled;
+}
+
 /* 0, or -ETIME. */
 static int watch(struct audit *a, struct sb_err *err)
 {
@@ -136,19 +154,16 @@ static int watch(struct audit *a, struct sb_err *err)
 
 		if (left <= 0) {
 			kill_all(a);
-			return sb_fail(err, ETIME, "killed '%s' and what it had started after %g s",
-				       a->spec->argv[0], a->spec->timeout);
+			(void)sb_fail(
+				err, SB_ESAID,
+				"'%s' and what it had started were killed after %g s (--timeout)",
+				a->spec->argv[0], a->spec->timeout);
+			return -ETIME;
 		}
 		wait = turn(a, left < wait ? left : wait) > BUSY_RECORDS ? BUSY_SECONDS
 									 : LOOK_SECONDS;
-		if (!a->ended)
-			continue;
-		if (!sb_collector_running(a->collector, NULL, 0) || a->spec->child->told_to_end)
+		if (a->ended && !goes_on(a, &settled))
 			return 0;
-		settled = settled ? settled : now() + SETTLE_SECONDS;
-		if (!a->spec->wait_all && now() > settled)
-			return 0;
-		wait = a->spec->wait_all ? LOOK_SECONDS : BUSY_SECONDS;
 	}
 }
 
@@ -177,14 +192,19 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 	       struct sb_err *err)
 {
 	struct audit a = {.spec = spec, .sink = sink};
+	struct sb_proc self;
 	int rc;
+
+	if (sb_proc_look(getpid(), &self) == 0)
+		a.began = self.started;
 
 	*ret_status = -1;
 	a.pids = calloc(PIDS_MOST, sizeof *a.pids);
 	rc = a.pids ? start(&a, err) : sb_fail(err, ENOMEM, "start the trace");
 	if (rc == 0) {
 		rc = watch(&a, err);
-		sb_collector_finish(a.collector);
+		size_t left = find_all(&a);
+		sb_collector_finish(a.collector, a.pids, left);
 		*ret_status = a.status;
 	}
 	sb_collector_free(a.collector);

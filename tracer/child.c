@@ -11,11 +11,10 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 
-/* Passed on when sent to us alone; consumed when they come from the terminal. */
-static const int passed_on[] = {SIGHUP,	 SIGINT,  SIGQUIT, SIGTERM,
-				SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
-/* Consumed: the command's own stop tells us when to stop. */
-static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+/* Passed on when sent to us alone; consumed when they come from the terminal: the command had those
+ * as well, and its own stop tells us when to stop. */
+static const int passed_on[] = {SIGHUP,	 SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+				SIGALRM, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -93,8 +92,6 @@ void sb_child_prepare(struct sb_child *child)
 	sigaddset(&set, SIGCHLD);
 	for (size_t i = 0; i < COUNT(passed_on); i++)
 		sigaddset(&set, passed_on[i]);
-	for (size_t i = 0; i < COUNT(stops); i++)
-		sigaddset(&set, stops[i]);
 	(void)sigprocmask(SIG_BLOCK, &set, &child->mask);
 	/* Ignored by whoever started us, it would take the command's status away from us. */
 	(void)sigaction(SIGCHLD, &standard, &child->chld);
@@ -257,8 +254,6 @@ int sb_child_wait(struct sb_child *child, double seconds, int *ret_status)
 	sigaddset(&set, SIGCHLD);
 	for (size_t i = 0; i < COUNT(passed_on); i++)
 		sigaddset(&set, passed_on[i]);
-	for (size_t i = 0; i < COUNT(stops); i++)
-		sigaddset(&set, stops[i]);
 	if (sigtimedwait(&set, &info, &patience) > 0)
 		pass_on(child, &info);
 	return child->pid ? look_at(child, ret_status) : 0;

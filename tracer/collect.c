@@ -1,6 +1,7 @@
 #include "tracer/collect.h"
 
-#include <signal.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -319,16 +320,33 @@ static void report_lost(struct sb_collector *c)
 	sb_sink_lost(c->sink, lost);
 }
 
-void sb_collector_finish(struct sb_collector *c)
+/* By their programs as they were executed, where that is known. */
+static void report_outlived(struct sb_collector *c, const pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char name[32], exe[PATH_MAX] = "";
+		const char *path = NULL;
+
+		if (!sb_proc_runs(pids[i], 0))
+			continue;
+		for (struct image *image = c->images.living; image; image = image->next)
+			if (image->pid == pids[i] && image->life == LIFE_RUNS && image->greeted)
+				path = image->exe;
+		(void)snprintf(name, sizeof name, "/proc/%d/exe", (int)pids[i]);
+		ssize_t n = path ? 0 : readlink(name, exe, sizeof exe - 1);
+		if (n > 0)
+			path = exe;
+		sb_sink_blind(c->sink, SB_BLIND_OUTLIVED, path, 1);
+	}
+}
+
+void sb_collector_finish(struct sb_collector *c, const pid_t *pids, size_t count)
 {
 	struct sb_log_header *head = sb_log_head(c->log);
 
 	__atomic_store_n(&head->closed, 1, __ATOMIC_RELEASE);
 	(void)sb_collector_poll(c);
-	images_look(&c->images, true);
-	for (struct image *image = c->images.living; image; image = image->next)
-		if (image->life == LIFE_RUNS && image->greeted)
-			sb_sink_blind(c->sink, SB_BLIND_OUTLIVED, image->exe, 1);
+	report_outlived(c, pids, count);
 	for (size_t i = 0; i < c->chunk_count; i++)
 		finish_chunk(c, c->chunks[i]);
 	c->chunk_count = 0;

@@ -39,5 +39,8 @@ size_t sb_collector_poll(struct sb_collector *c);
 /* Fills `pids` with those that are known and still run; how many there are (maybe more than cap).
  */
 size_t sb_collector_running(struct sb_collector *c, pid_t *pids, size_t cap);
-/* Reads the last, and reports what was not seen. Closes the log for those that live on. */
-void sb_collector_finish(struct sb_collector *c);
+/*
+ * Reads the last, and reports what was not seen. Closes the log for those that live on: `pids`,
+ * some of which may never have said hello.
+ */
+void sb_collector_finish(struct sb_collector *c, const pid_t *pids, size_t count);

@@ -49,6 +49,11 @@ static bool among(const pid_t *pids, size_t count, pid_t pid)
 	return false;
 }
 
+static pid_t pid_of(const struct dirent *entry)
+{
+	return isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+}
+
 void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap)
 {
 	auto_dir DIR *dir = opendir("/proc");
@@ -71,5 +76,41 @@ void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap)
 				more = true;
 			}
 		}
+	}
+}
+
+static bool born_with(pid_t pid, const char *text)
+{
+	char name[32], piece[65536];
+	size_t len = strlen(text), kept = 0;
+	ssize_t n;
+
+	(void)snprintf(name, sizeof name, "/proc/%d/environ", (int)pid);
+	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
+	/* The end of one piece is kept: the text may lie across two. */
+	while (fd >= 0 && (n = read(fd, piece + kept, sizeof piece - kept)) > 0) {
+		if (memmem(piece, kept + (size_t)n, text, len))
+			return true;
+		size_t have = kept + (size_t)n;
+		kept = have < len ? have : len;
+		memmove(piece, piece + have - kept, kept);
+	}
+	return false;
+}
+
+void sb_proc_add_born_with(const char *text, uint64_t since, pid_t *pids, size_t *count, size_t cap)
+{
+	auto_dir DIR *dir = opendir("/proc");
+	struct dirent *entry;
+
+	while (dir && *count < cap && (entry = readdir(dir))) {
+		struct sb_proc proc;
+		pid_t pid = pid_of(entry);
+
+		/* Our own may stand in that of somebody we trace for. */
+		if (pid > 1 && pid != getpid() && !among(pids, *count, pid) &&
+		    sb_proc_look(pid, &proc) == 0 && proc.state != 'Z' && proc.started >= since &&
+		    born_with(pid, text))
+			pids[(*count)++] = pid;
 	}
 }

@@ -24,3 +24,11 @@ bool sb_proc_runs(pid_t pid, uint64_t started);
  * Processes that were left to init by a parent that has ended are not found this way.
  */
 void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap);
+
+/*
+ * Adds every process that started at `since` or later and whose first environment holds `text`:
+ * what a traced process is born with, whoever its parent is by now. Those that we may not look at
+ * are not found.
+ */
+void sb_proc_add_born_with(const char *text, uint64_t since, pid_t *pids, size_t *count,
+			   size_t cap);

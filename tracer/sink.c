@@ -9,7 +9,7 @@
 #include "common/path.h"
 
 /* Events held for merging, over all processes; beyond it they are written, and readers add up. */
-#define HELD_MOST (1u << 17)
+#define HELD_MOST (1u << 16)
 
 /* What is known of a real path; bits of a map's value. */
 #define PATH_USED    1u /* something worked on it */

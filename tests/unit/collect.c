@@ -104,7 +104,8 @@ static struct sb_trace *finish(void)
 	struct sb_err err = SB_ERR_INIT;
 	struct sb_trace *t;
 
-	sb_collector_finish(collector);
+	pid_t self = getpid();
+	sb_collector_finish(collector, &self, 1);
 	cr_assert(eq(int, sb_sink_finish(sink, 0, &sum, &err), 0), "%s", err.msg);
 	cr_assert(eq(int, sb_trace_load(trace_path, &t, &err), 0), "%s", err.msg);
 	cr_assert(t->end.closed);
