@@ -20,6 +20,7 @@
 #define MAX_DYNAMIC  65536
 #define MAX_INTERP   4096
 #define MAX_BYTES    (1u << 30)
+#define MAX_VERSIONS (1u << 20)
 
 struct sb_elf_store {
 	struct sb_map strings;
@@ -300,6 +301,9 @@ static void read_versions(struct reader *r)
 
 	if (!r->dyn.verneed || file_offset(r, r->dyn.verneed, &offset, &room) < 0)
 		return;
+	/* How long it is stands nowhere: not all that follows it in the segment. */
+	if (room > MAX_VERSIONS)
+		room = MAX_VERSIONS;
 	Elf_Data *data = piece(r, offset, room, ELF_T_VNEED);
 	if (!data)
 		return;

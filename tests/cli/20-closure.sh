@@ -8,6 +8,7 @@
 CC=${CC:-gcc}
 need "$CC"
 MULTIARCH=$($CC -print-multiarch)
+export MULTIARCH # for the folders' build
 echo 'int main(void) { return 0; }' >main.c
 : >empty.c
 main=$PWD/main.c empty=$PWD/empty.c
