@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,26 +108,37 @@ static void reap(int socket_fd, int inotify, int pidfd)
 		clean(m);
 }
 
-static void live(int socket_fd, int inotify, int pidfd, int hold)
+/* The descriptors of a reaper's whole life; -1 where there is none. */
+struct life {
+	int socket, inotify, pidfd, hold;
+};
+
+static void live(const struct life *life)
 {
-	const int keep[] = {socket_fd, inotify, pidfd, hold};
+	const int keep[] = {life->socket, life->inotify, life->pidfd, life->hold};
 	sigset_t all;
 
 	sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
-	(void)setsid();
-	/* The parent has to be another than the program before the program starts. */
-	if (launch_fork() != 0)
-		_exit(0);
 	let_go(keep, sizeof keep / sizeof *keep);
 	(void)prctl(PR_SET_NAME, "sidebundle-reap");
 	if (chdir("/") == 0)
-		reap(socket_fd, inotify, pidfd);
+		reap(life->socket, life->inotify, life->pidfd);
+	_exit(0);
+}
+
+/* The reaper's parent: gone at once, so that the program has no child which it did not make. */
+static int part(void *arg)
+{
+	(void)setsid();
+	if (launch_fork() == 0)
+		live(arg);
 	_exit(0);
 }
 
 int launch_reaper_start(int hold, struct launch_reaper *ret, struct sb_err *err)
 {
+	_Alignas(16) char stack[16384];
 	int ends[2];
 	int status;
 
@@ -144,13 +156,11 @@ int launch_reaper_start(int hold, struct launch_reaper *ret, struct sb_err *err)
 		return sb_fail(err, errno, "make a pair of sockets");
 	auto_fd int reader = ends[0];
 	auto_fd int writer = ends[1];
-	pid_t pid = launch_fork();
+	struct life life = {reader, inotify, pidfd, hold};
+	/* In our memory, while we wait: it only has to fork. No SIGCHLD: see launch_fork(). */
+	pid_t pid = clone(part, stack + sizeof stack, CLONE_VM | CLONE_VFORK, &life);
 	if (pid < 0)
 		return sb_fail(err, errno, "fork");
-	if (pid == 0) {
-		close(writer);
-		live(reader, inotify, pidfd, hold);
-	}
 	while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
 		;
 	ret->socket = sb_steal_fd(&writer);
