@@ -340,7 +340,6 @@ const struct sb_command sb_cmd_deps = {
 static int run(int argc, char **argv, struct sb_err *err)
 {
 	struct deps_options given = {.format = "tree", .root = ""};
-	auto_buf root = SB_BUF_INIT;
 	struct sb_fileset *set = NULL;
 	struct sb_closure *c = NULL;
 	int first, rc = sb_options_parse(&sb_cmd_deps, argc, argv, false, &given, &first, err);

@@ -459,3 +459,46 @@ Test(closure, musl, .init = begin, .fini = end)
 	cr_expect(eq(str, (char *)found("/d/liba.so", "libp.so"), (char *)"/p/libp.so"));
 	cr_expect(eq(sz, closure->missing_count, 0));
 }
+
+/* Directories that a program's own paths told come before those of the machine. */
+Test(closure, library_directories_are_in_search_order, .init = begin, .fini = end)
+{
+	const struct mini_tag main[] = {{DT_RPATH, "/own", 0},
+					{DT_NEEDED, "libsys.so", 0},
+					{DT_NEEDED, "libown.so", 0},
+					{0, NULL, 0}};
+	struct sb_program program;
+
+	put_elf("/bin/x", LD, main);
+	put_elf("/own/libown.so", NULL, NULL);
+	put_elf("/lib/libsys.so", NULL, NULL);
+	put_elf("/lib/glibc-hwcaps/x86-64-v3/libsys.so", NULL, NULL);
+	start_with(&plain);
+	cr_assert(eq(int, add("/bin/x"), 0));
+	cr_assert(eq(int, sb_closure_program(closure, "/bin/x", &program, &err), 0));
+	cr_expect(eq(str, (char *)program.interp, (char *)LD));
+	cr_assert(eq(str, (char *)program.libs[0], (char *)"/own"));
+	cr_assert(eq(str, (char *)program.libs[1], (char *)"/lib"));
+	cr_expect(program.libs[2] == NULL);
+	cr_expect(not(program.script));
+	cr_expect(lt(int, sb_closure_program(closure, "/bin/none", &program, &err), 0));
+}
+
+/* One library with two needs of it, in two programs that find it in different places. */
+Test(closure, programs_are_apart, .init = begin, .fini = end)
+{
+	const struct mini_tag one[] = {
+		{DT_RPATH, "/one", 0}, {DT_NEEDED, "liba.so", 0}, {0, NULL, 0}};
+	const struct mini_tag two[] = {
+		{DT_RPATH, "/two", 0}, {DT_NEEDED, "liba.so", 0}, {0, NULL, 0}};
+
+	put_elf("/bin/one", LD, one);
+	put_elf("/bin/two", LD, two);
+	put_elf("/one/liba.so", NULL, NULL);
+	put_elf("/two/liba.so", NULL, NULL);
+	start_with(&plain);
+	cr_assert(eq(int, add("/bin/one"), 0));
+	cr_assert(eq(int, add("/bin/two"), 0));
+	cr_expect(eq(str, (char *)found("/bin/one", "liba.so"), (char *)"/one/liba.so"));
+	cr_expect(eq(str, (char *)found("/bin/two", "liba.so"), (char *)"/two/liba.so"));
+}
