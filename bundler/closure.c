@@ -294,7 +294,7 @@ int sb_closure_program(struct sb_closure *c, const char *path, struct sb_program
 	struct closure_program *program = find_program(c, path);
 
 	if (!program)
-		return sb_fail(err, ENOENT, "look up '%s'", path);
+		return sb_fail(err, SB_ESAID, "'%s' is no program", path);
 	struct sb_program *info = &program->info;
 	info->prefix = program->prefix.items ? (const char *const *)program->prefix.items : none;
 	info->libs = none;

@@ -58,6 +58,7 @@ check "a bare name is looked for in PATH" expect_match '^/.*/sh' sidebundle deps
 printf '\177ELF\2\1\1' >damaged
 check "a damaged program is one line" expect_match "^sidebundle: error: ./damaged: .*is a damaged ELF file" sidebundle deps ./damaged
 check "and exits 1, too" expect_status 1 sidebundle deps ./damaged
+check "a directory is no program" expect_match "is no program" sidebundle deps /tmp
 echo text >text
 check "data needs nothing" expect_output "$PWD/text" sidebundle deps --format paths text
 sidebundle deps --format paths /bin/sh /bin/ls >paths
