@@ -34,7 +34,7 @@ static int executable(const char *path)
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return -errno;
+		return -ENOENT; /* a directory in PATH that is closed to us has nothing for us */
 	if (!S_ISREG(st.st_mode))
 		return -EACCES;
 	return eaccess(path, X_OK) < 0 ? -errno : 0;
@@ -56,7 +56,7 @@ int sb_child_find(const char *name, char *const *envp, struct sb_buf *ret, struc
 	int refused = -ENOENT;
 
 	if (strchr(name, '/')) {
-		int rc = executable(name);
+		int rc = access(name, F_OK) < 0 ? -errno : executable(name);
 
 		return rc < 0 ? sb_fail(err, -rc, "start '%s'", name) : absolute(ret, name, err);
 	}
