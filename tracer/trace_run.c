@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -240,6 +241,10 @@ static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
 	spec.child = child;
 	rc = run_backend(backend, &spec, sink, ret, err);
 	sb_sink_free(sink);
+	/* A trace of nothing helps nobody. */
+	struct stat st;
+	if (ret->status < 0 && lstat(run->output, &st) == 0 && S_ISREG(st.st_mode))
+		(void)unlink(run->output);
 	return rc;
 }
 
