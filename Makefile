@@ -26,7 +26,7 @@ CFLAGS ?= -O2 -g
 STD := -std=gnu11 $(WARN) -fno-strict-aliasing -MMD -MP
 SAN := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 
-# Packages fetched without root (deps/fetch) live in the build tree; the program takes the libraries
+# Packages fetched without root (tools/deps/fetch) live in the build tree; the program takes the libraries
 # that the machine lacks along, so that `make install` need not keep the tree.
 ifneq ($(wildcard $(DEPS)/usr/include),)
 DEPS_LIB := $(abspath $(DEPS))/usr/lib/$(MULTIARCH)
@@ -163,7 +163,7 @@ unit: unit-binaries
 targets: $(TARGET_BIN) $(TEST_TOOL_BIN)
 
 deps:
-	@DEPS=$(DEPS) CC="$(CC)" deps/install $(or $(SETS),build)
+	@DEPS=$(DEPS) CC="$(CC)" tools/deps/install $(or $(SETS),build)
 roots:
 	@tests/roots
 # What deps brings changes how this file is read: hence a make of its own.

@@ -1,4 +1,6 @@
 /* posix_spawn and its like: the libc's own, with our environment for the child. */
+#include "preload/spawn.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -7,7 +9,6 @@
 #include "preload/exec.h"
 #include "preload/export.h"
 #include "preload/recorder.h"
-#include "preload/spawn.h"
 
 typedef int spawn_fn(int *pid, const char *path, const void *actions, const void *attributes,
 		     char *const argv[], char *const envp[]);
@@ -56,6 +57,7 @@ static int spawn(struct spawn *s, bool search, char *const *envp)
 
 	if (!s->next)
 		return ENOSYS;
+	/* cppcheck-suppress autoVariables; s is the caller's, and of no use after this */
 	s->exec = &x;
 	if (!s->path || !sb_recorder_on())
 		return (int)run_spawn(envp, s);

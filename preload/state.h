@@ -81,7 +81,6 @@ extern struct sb_share sidebundle_share;
 /* NULL: none was handed over. In the audit module: always. */
 struct sb_recorder *sb_shared_state(void);
 
-
 /* The state in use. */
 struct sb_recorder *sb_self(void);
 

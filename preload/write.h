@@ -1,6 +1,8 @@
 /* Records, put together: a head, strings, and perhaps an argument list. */
 #pragma once
 
+#include <stddef.h>
+
 #include "preload/state.h"
 
 struct sb_text {

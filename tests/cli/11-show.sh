@@ -42,7 +42,7 @@ check "one trace" expect_status 2 sidebundle show t t
 check "a trace that is none" expect_match 'line 1: not a sidebundle trace' sidebundle show /etc/hostname
 check "exits 1" expect_status 1 sidebundle show /etc/hostname
 check "no trace" expect_match "open the trace 'none': No such file" sidebundle show none
-head -c 900 t >cut
+head -c 900 t >'cut'
 check "cut short" expect_match 'cut short' sidebundle show cut
 check "and read as far as it goes" expect_status 0 sidebundle show cut
 sed -i 's/"lost":0/"lost":3/' t
