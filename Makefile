@@ -20,7 +20,7 @@ MODULES := $(LIBEXEC)/$(LIBDIR)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wwrite-strings
 # gcc and clang each pass over the other's word here; the launcher's compiler may be the other one.
-WARN += -Wno-unknown-warning-option -Wno-format-truncation $(if $(CI),-Werror)
+WARN += -Wno-unknown-warning-option -Wno-format-truncation -Wno-gnu-variable-sized-type-not-at-end $(if $(CI),-Werror)
 CPPFLAGS += -D_GNU_SOURCE -I. -DSB_VERSION='"$(VERSION)"' -DSB_LIBDIR='"$(LIBDIR)"'
 CFLAGS ?= -O2 -g
 STD := -std=gnu11 $(WARN) -fno-strict-aliasing -MMD -MP

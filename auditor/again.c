@@ -1,7 +1,7 @@
 #include "auditor/audit.h"
 
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/limits.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

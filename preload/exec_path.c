@@ -1,7 +1,7 @@
 /* Where execvp and its like look: the libc's own search, with its own idea of which error counts.
  */
 #include <errno.h>
-#include <limits.h>
+#include <linux/limits.h>
 
 #include "preload/exec.h"
 #include "preload/recorder.h"

@@ -4,7 +4,7 @@
  * go on to libc's own, as a jump: it may be one that returns twice.
  */
 #include <asm/unistd.h>
-#include <limits.h>
+#include <linux/limits.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
