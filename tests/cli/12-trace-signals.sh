@@ -22,7 +22,11 @@ start() { # COMMAND...: in the background, with $t and $c their pids
 }
 ended() { # STATUS
 	local got=0
-	wait "$t" || got=$?
+	# A wait may also end because the job had stopped.
+	while [ -e "/proc/$t" ]; do
+		got=0
+		wait "$t" || got=$?
+	done
 	[ "$got" = "$1" ] && tail -n 1 t | grep -q '^{"end":true'
 }
 
