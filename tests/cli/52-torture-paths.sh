@@ -1,0 +1,33 @@
+# Names that break what was not written with care.
+. "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/torture.sh"
+d=$(fresh d)
+
+check "odd names" traced paths 0 "$T/paths" "$d"
+
+exact_bytes() {
+	local name
+	sidebundle show --format paths -0 paths.trace | tr '\0\n' '\n\1' >names || return 1
+	printf '%s\n' "$d/new"$'\1'"line" "$d/"$'\1' "$d/"$'\xff\xfe\x80' "$d/caf"$'\xe9' >wanted
+	while IFS= read -r name; do
+		grep -qaxF -- "$name" names || { printf 'not shown: %q\n' "$name"; return 1; }
+	done <wanted
+}
+check "show -0 gives exact bytes" exact_bytes
+no_controls() {
+	sidebundle show "$@" paths.trace >shown || return 1
+	! LC_ALL=C grep -a -q $'[\x01-\x08\x0b-\x1f\x7f]' shown
+}
+check "show's table holds no control characters" no_controls
+check "nor do its JSON lines" no_controls --format json
+one_line_each() {
+	local events
+	events=$(grep -c '"event"' paths.trace)
+	[ "$events" -gt 0 ] && python3 -c 'import json, sys
+for line in open(sys.argv[1], encoding="utf-8"): json.loads(line)' paths.trace
+}
+if command -v python3 >/dev/null; then
+	check "the trace is UTF-8 and JSON, line by line" one_line_each
+else
+	skip_check "the trace is UTF-8 and JSON, line by line" "the program python3 is missing"
+fi

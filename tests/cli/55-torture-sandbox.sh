@@ -1,0 +1,23 @@
+# Roots and filters that a program puts itself under.
+. "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/torture.sh"
+d=$(fresh d)
+
+for how in prctl seccomp; do
+	also "filter-$how" may-lose "blind sandbox -"
+	check "its own seccomp filter, by $how" traced "filter-$how" 0 "$T/sandboxed" $how "$d"
+done
+
+if has_userns; then
+	root=$(fresh root)
+	: >"$root/data"
+	build root/static opens gcc -static || rm -f root/static
+	cp "$T/opens" "$root/dynamic"
+	# The shell and unshare are in the trace as well; what counts is what was done in the root.
+	check "a chroot, and a static program in it" traced chroot 0 \
+		unshare -r "$T/chrooted" "$root" /static
+	check "a chroot without the program's linker" same chroot-dynamic \
+		unshare -r "$T/chrooted" "$root" /dynamic
+else
+	skip_check "a chroot" "user namespaces are refused here"
+fi

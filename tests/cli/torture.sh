@@ -1,0 +1,78 @@
+# What the torture cases share; source it after lib.sh.
+#
+#	traced NAME STATUS COMMAND...	runs COMMAND traced into NAME.trace, with NAME.out and NAME.err; it
+#					must exit with STATUS, say nothing on stderr but what we say,
+#					and do what it printed (tests/tools/holds). Further lines for
+#					holds stand in NAME.also. TRACE_OPTIONS goes to `trace`.
+#	same NAME COMMAND...		runs COMMAND untraced and traced: status, stdout and stderr agree
+#					(env keeps the shell's $_ out of both)
+#	build NAME SOURCE CC...		compiles tests/targets/SOURCE.c into ./NAME
+T=$SB_TARGETS
+TRACE_OPTIONS=()
+
+# The user's own stderr, without the lines that the tracer adds to it.
+without_ours() { grep -v '^sidebundle: ' "$1"; }
+
+trace_into() { # NAME COMMAND...
+	local name=$1
+	shift
+	env -u _ sidebundle trace -b audit -o "$name.trace" ${TRACE_OPTIONS[@]+"${TRACE_OPTIONS[@]}"} -- "$@" \
+		>"$name.out" 2>"$name.err"
+}
+
+traced() { # NAME STATUS COMMAND...
+	local name=$1 want=$2 got=0 bad=0
+	shift 2
+	trace_into "$name" "$@" || got=$?
+	if [ "$got" -ne "$want" ]; then
+		echo "status $got, not $want: $*"
+		bad=1
+	fi
+	if without_ours "$name.err" >"$name.noise" || [ $bad -ne 0 ]; then
+		echo "on stderr:"
+		head -n 10 "$name.err"
+		bad=1
+	fi
+	touch "$name.also"
+	cat "$name.out" "$name.also" | "$SB_TOOLS/holds" "$name.trace" || bad=1
+	return $bad
+}
+
+same() { # NAME COMMAND...
+	local name=$1 part bad=0 status=0
+	shift
+	env -u _ "$@" >"$name.plain.out" 2>"$name.plain.err" </dev/null || status=$?
+	echo "$status" >"$name.plain.status"
+	status=0
+	trace_into "$name" "$@" </dev/null || status=$?
+	echo "$status" >"$name.status"
+	without_ours "$name.err" >"$name.noise"
+	mv "$name.noise" "$name.err"
+	for part in status out err; do
+		cmp -s "$name.plain.$part" "$name.$part" && continue
+		echo "$part differs (- untraced, + traced): $*"
+		diff -u "$name.plain.$part" "$name.$part" | head -n 40
+		bad=1
+	done
+	: | "$SB_TOOLS/holds" "$name.trace" >"$name.sums" || { cat "$name.sums"; bad=1; }
+	return $bad
+}
+
+build() { # NAME SOURCE CC...
+	local name=$1 source=$2
+	shift 2
+	"$@" -D_GNU_SOURCE -I"${SB_TESTS%/*}" -o "$name" "$SB_TESTS/targets/$source.c" 2>"$name.log"
+}
+
+# Further lines that the trace NAME is held against: also NAME LINE...
+also() {
+	local name=$1
+	shift
+	printf '%s\n' "$@" >>"$name.also"
+}
+
+# An empty directory, by its real name.
+fresh() { # NAME
+	rm -rf "$PWD/$1"
+	mkdir -p "$PWD/$1" && (cd "$1" && pwd -P)
+}
