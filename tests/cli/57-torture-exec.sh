@@ -16,7 +16,7 @@ interpreter_chain() {
 }
 check "a script whose interpreter is a script, and env -S" interpreter_chain
 check "status of a signal" expect_status 143 sidebundle trace -o s.trace -- sh -c 'kill -TERM $$'
-check "a command that is missing" expect_status 127 sidebundle trace -o s.trace -- nowhere-program
+check "a command that is missing" expect_status 127 env PATH="$SB_PREFIX/bin:/usr/bin:/bin" sidebundle trace -o s.trace -- nowhere-program
 check "a command that is no program" expect_status 126 sidebundle trace -o s.trace -- /etc/passwd
 check "a command that is a directory" expect_status 126 sidebundle trace -o s.trace -- /
 check "a script without a first line" same plain-script sh -c 'echo echo \$0 >p; chmod +x p; ./p'

@@ -25,6 +25,7 @@
 #include "common/path.h"
 #include "tests/tools/strace_lines.h"
 #include "tracer/trace.h"
+#include "tracer/wire.h"
 
 /* One thread or process as strace numbers them. */
 struct proc {
@@ -32,6 +33,8 @@ struct proc {
 	bool thread, vforked; /* until it execs it is its parent, to the recorder */
 	bool ours;	      /* sidebundle itself, and its child until that execs */
 	bool blind;	      /* runs a program that the audit backend cannot look into */
+	bool loading;	      /* ld.so is fetching our audit module and what that needs */
+	const char *last[2];  /* what its calls named before, the latest last */
 	long id;
 	char cwd[4096];
 };
@@ -174,8 +177,9 @@ static const char *internal_class(const char *path)
 	for (size_t i = 0; i < sizeof(internal) / sizeof(*internal); i++)
 		if (sb_path_below(path, internal[i].path))
 			return internal[i].class;
-	/* gettext looks for a catalogue in every directory it was told of. */
-	if (strstr(path, "/LC_MESSAGES/") && len > 3 && !strcmp(path + len - 3, ".mo"))
+	/* gettext looks for a catalogue in every directory it was told of, by category. */
+	if ((strstr(path, "/LC_MESSAGES/") || strstr(path, "/LC_TIME/")) && len > 3 &&
+	    !strcmp(path + len - 3, ".mo"))
 		return "catalogue";
 	return NULL;
 }
@@ -183,8 +187,27 @@ static const char *internal_class(const char *path)
 /* The recorder's own: its modules, the log, and what it asks /proc for. */
 static bool is_own(const struct state *st, const char *path)
 {
-	return sb_path_below(path, st->libexec) || strstr(path, "/sidebundle-") ||
-	       !strcmp(path, "/proc/self/environ") || !strcmp(path, "/proc/self/auxv");
+	return sb_path_below(path, st->libexec) || strstr(path, "/sidebundle-log-") ||
+	       !strcmp(path, "/proc/self/environ") || !strcmp(path, "/proc/self/cmdline");
+}
+
+/* What ld.so opens for the audit module, between the module itself and the log. */
+static bool is_for_module(struct proc *p, const char *path)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+	if (!strcmp(base, SB_AUDIT_NAME))
+		p->loading = true;
+	else if (strstr(path, "/sidebundle-log-"))
+		p->loading = false;
+	return p->loading && (!strcmp(path, "/etc/ld.so.cache") || !strncmp(base, "ld-linux", 8));
+}
+
+/* The audit module starts an image again that needs more static TLS, after it made sure that the
+ * program's name still means this very file. */
+static bool is_again(const struct proc *p, const char *path)
+{
+	return p->last[0] && !strcmp(p->last[0], "/proc/self/exe") && !strcmp(p->last[1], path);
 }
 
 /* --- what strace saw
@@ -235,6 +258,9 @@ static void on_exec(struct state *st, struct proc *p, const char *path, bool wor
 {
 	char real[4096];
 
+	p->loading = false;
+	if (worked && is_again(p, path))
+		return;
 	if (p != st->first && !(p->ours && !worked))
 		add_access(st, p, path, worked && realpath(path, real) ? real : NULL, worked, true);
 	if (!worked || p == st->first)
@@ -290,9 +316,11 @@ static void on_call(struct state *st, struct proc *p, const char *name, const ch
 
 		if (mark)
 			strace_string(mark + 1, '>', real, sizeof(real));
-		if (!p->ours)
+		if (!p->ours && !is_for_module(p, sb_buf_str(&path)))
 			add_access(st, p, sb_buf_str(&path), mark ? real : NULL, worked, false);
 	}
+	p->last[0] = p->last[1];
+	p->last[1] = intern(st, sb_buf_str(&path));
 }
 
 /* Twice over the file: who is whose child must be known before what a child does. */
