@@ -13,9 +13,12 @@ check "a signal handler that opens, in a storm of signals" traced handler 0 "$T/
 check "threads cancelled in open" traced cancelled 0 "$T/cancelled" "$(fresh cancel)"
 check "2000 processes, 50 at once" traced storm 0 "$T/storm" 2000 50 "$T/opens" "$d"
 
-TRACE_OPTIONS=(--wait-all)
-check "a daemon, waited for" traced daemon 0 "$T/forks" daemon "$d" "$T/opens"
-TRACE_OPTIONS=()
+waited_for() {
+	# shellcheck disable=SC2034 # traced reads it
+	local -a TRACE_OPTIONS=(--wait-all)
+	traced "$@"
+}
+check "a daemon, waited for" waited_for daemon 0 "$T/forks" daemon "$d" "$T/opens"
 
 outlive() {
 	local dir bad=0

@@ -7,6 +7,7 @@
 #	same NAME COMMAND...		runs COMMAND untraced and traced: status, stdout and stderr agree
 #					(env keeps the shell's $_ out of both)
 #	build NAME SOURCE CC...		compiles tests/targets/SOURCE.c into ./NAME
+# shellcheck disable=SC2034 # the cases name their programs by it
 T=$SB_TARGETS
 TRACE_OPTIONS=()
 
@@ -73,6 +74,6 @@ also() {
 
 # An empty directory, by its real name.
 fresh() { # NAME
-	rm -rf "$PWD/$1"
+	rm -rf "${PWD:?}/${1:?}"
 	mkdir -p "$PWD/$1" && (cd "$1" && pwd -P)
 }
