@@ -127,6 +127,7 @@ TEST_TOOL_SRC := $(wildcard tests/tools/*.c)
 TEST_TOOL_BIN := $(TEST_TOOL_SRC:tests/tools/%.c=$(BUILD)/tests/tools/%)
 
 # A target's own flags, where it needs some, stand on its lines `// cflags:` and `// libs:`.
+$(BUILD)/tests/targets/every_call: $(wildcard tests/targets/every_call/*)
 $(BUILD)/tests/targets/%: tests/targets/%.c $(wildcard tests/targets/*.h)
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -I. -std=gnu11 -O1 -g $$(sed -n 's,^// cflags: ,,p' $<) -o $@ $< \
@@ -157,7 +158,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB_OBJ)
 		-o $@ $(filter %.c %.o,$^) $(LIBS)
 
 .PHONY: unit unit-binaries targets deps roots check check-all check-built
-unit-binaries: $(UNIT_BIN) $(FUZZ_BIN)
+unit-binaries: $(UNIT_BIN) $(FUZZ_BIN) $(PRELOAD) $(AUDITOR)
 unit: unit-binaries
 	@tests/run --build $(BUILD) --parts unit
 targets: $(TARGET_BIN) $(TEST_TOOL_BIN)

@@ -11,6 +11,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "preload/exec.h"
 #include "preload/recorder.h"
 #include "preload/str.h"
 
@@ -38,7 +39,8 @@ static void tell_named(const char *name)
 		return;
 	switch (sb_record_existed(AT_FDCWD, name)) {
 	case SB_REC_EXISTED:
-		tell_load(name, SB_LOAD, 0);
+		if (!sb_recorder_audited())
+			tell_load(name, SB_LOAD, 0);
 		break;
 	case SB_REC_NEW:
 		tell_load(name, SB_SEARCH, ENOENT);
@@ -79,7 +81,7 @@ void *sb_dlopen_enter(const char *name, int mode)
 	(void)mode;
 	if (!sb_recorder_on() || sb_recorder_audited())
 		return (void *)next_dlopen();
-	if (!sb_next("gnu_get_libc_version"))
+	if (!sb_is_glibc())
 		return (void *)dlopen_in_musl;
 	tell_named(name);
 	return (void *)next_dlopen();
@@ -91,7 +93,9 @@ void *sb_dlmopen_enter(long space, const char *name, int mode)
 
 	(void)space;
 	(void)mode;
-	if (sb_recorder_on() && !sb_recorder_audited())
+	/* A search that begins in a namespace of its own is not shown to the audit module either.
+	 */
+	if (sb_recorder_on())
 		tell_named(name);
 	if (!next && !(next = sb_next("dlmopen")))
 		next = (void *)no_dlopen;

@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 
 #include "preload/around.h"
+#include "preload/exec.h"
 #include "preload/export.h"
 #include "preload/leaf.h"
 #include "preload/tell.h"
@@ -32,6 +33,8 @@ enum what {
 	MOVED, /* by a descriptor or without any look at the old name */
 	CONNECT,
 	BIND,
+	EXECVE,
+	EXECVEAT,
 	FILTER, /* seccomp: told before */
 };
 
@@ -138,6 +141,8 @@ static const struct shape shapes[] = {
 	[__NR_pivot_root] = OTHER(MOVED, NONE),
 	[__NR_connect] = OTHER(CONNECT, 1),
 	[__NR_bind] = OTHER(BIND, 1),
+	[__NR_execve] = OTHER(EXECVE, 0),
+	[__NR_execveat] = OTHER(EXECVEAT, NONE),
 	[__NR_seccomp] = OTHER(FILTER, NONE),
 	[__NR_prctl] = OTHER(FILTER, NONE),
 };
@@ -254,9 +259,33 @@ static void tell(const struct call *call, long raw)
 		sb_tell_socket(call->path, (unsigned)call->args[2], shape->what == BIND, raw);
 		break;
 	case CHROOT:
+	case EXECVE:
+	case EXECVEAT:
 	case FILTER:
 	case NOTHING:
 		break;
+	}
+}
+
+/* Those that are told by more than their arguments. */
+static bool whole_call(const struct call *call, long *ret_raw)
+{
+	const long *args = call->args;
+
+	switch ((enum what)call->shape->what) {
+	case CHROOT:
+		*ret_raw = sb_leaf_chroot((const char *)args[0]);
+		return true;
+	case EXECVE:
+		*ret_raw = sb_execveat(AT_FDCWD, (const char *)args[0], (char *const *)args[1],
+				       (char *const *)args[2], 0);
+		return true;
+	case EXECVEAT:
+		*ret_raw = sb_execveat((int)args[0], (const char *)args[1], (char *const *)args[2],
+				       (char *const *)args[3], (int)args[4]);
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -267,9 +296,9 @@ static __attribute__((noinline)) long told_call(long nr, long a, long b, long c,
 	struct call call = {.shape = &shapes[nr], .args = {a, b, c, d, e, f}};
 	long raw;
 
+	if (whole_call(&call, &raw))
+		return sb_errno_return(raw);
 	prepare(&call);
-	if (call.shape->what == CHROOT)
-		return sb_errno_return(sb_leaf_chroot(call.path));
 	raw = sb_raw(nr, a, b, c, d, e, f);
 	tell(&call, raw);
 	return sb_errno_return(raw);

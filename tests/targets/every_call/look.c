@@ -135,7 +135,9 @@ static int read_all(DIR *dir)
 	return count == 3 ? 0 : -count;
 }
 
-static int scanned(int found, struct dirent **names)
+static struct dirent **names;
+
+static int scanned(int found)
 {
 	if (found < 0)
 		return errno;
@@ -177,7 +179,6 @@ static int read_one(const char *path, int large)
 
 void try_directories(void)
 {
-	struct dirent **names;
 	long base = 0;
 
 	CALL(closed_dir(opendir("none")), "open", "none");
@@ -185,16 +186,16 @@ void try_directories(void)
 	CALL(read_all(opendir("sub")), "open list", "sub");
 	CALL(closed_dir(fdopendir(openat(at, ".", O_RDONLY))), "open", "sub");
 	CALL(read_all(fdopendir(openat(at, ".", O_RDONLY))), "list", "sub");
-	CALL(scanned(scandir("sub", &names, NULL, alphasort), names), "open list", "sub");
-	CALL(scanned(scandir("none", &names, NULL, alphasort), names), "open", "none");
+	CALL(scanned(scandir("sub", &names, NULL, alphasort)), "open list", "sub");
+	CALL(scanned(scandir("none", &names, NULL, alphasort)), "open", "none");
 	QUIET(told(lseek(at, 0, SEEK_SET)));
 #ifdef __GLIBC__
 	CALL(read_all_64(opendir("sub")), "list", "sub");
 	CALL(read_one("sub", 0), "list", "sub");
 	CALL(read_one("sub", 1), "list", "sub");
-	CALL(scanned(scandir64("sub", (void *)&names, NULL, alphasort64), names), "list", "sub");
-	CALL(scanned(scandirat(at, ".", &names, NULL, alphasort), names), "list", "sub");
-	CALL(scanned(scandirat64(at, ".", (void *)&names, NULL, NULL), names), "list", "sub");
+	CALL(scanned(scandir64("sub", (void *)&names, NULL, alphasort64)), "list", "sub");
+	CALL(scanned(scandirat(at, ".", &names, NULL, alphasort)), "list", "sub");
+	CALL(scanned(scandirat64(at, ".", (void *)&names, NULL, NULL)), "list", "sub");
 	CALL(told(getdirentries(at, buf, sizeof(buf), &base)), "list", "sub");
 	QUIET(told(lseek(at, 0, SEEK_SET)));
 	CALL(told(getdirentries64(at, buf, sizeof(buf), &base)), "list", "sub");

@@ -29,7 +29,7 @@ void try_opens(void)
 	CALL(closed(open("none/new", O_RDWR | O_CREAT, 0600)), "open write", "none/new");
 	CALL(closed(open("link", O_RDONLY | O_NOFOLLOW)), "open", "link");
 	CALL(closed(open("link", O_PATH | O_NOFOLLOW)), "open", "link");
-	CALL(closed(open(".", O_RDWR | O_TMPFILE, 0600)), "open", ".");
+	CALL(closed(open(".", O_RDWR | O_TMPFILE, 0600)), "open", "");
 	CALL(closed(open("file", O_RDONLY | O_DIRECTORY)), "open", "file");
 	CALL(closed(openat(at, "inner", O_RDONLY)), "open", "sub/inner");
 	CALL(closed(openat(at, "none", O_RDONLY)), "open", "sub/none");
