@@ -1,0 +1,44 @@
+# Every hooked function, called once with success and in vain: the program must not notice, and the
+# trace must hold what it said. Here, under musl, and with the libc of an older machine.
+# timeout: 120
+. "$SB_TESTS/cli/lib.sh"
+
+held() { # PROGRAM
+	local dir=$PWD/in.$$ name=${1##*/}
+	mkdir -m 755 "$dir" || return 1
+	expect_status 0 "$1" "$dir" >/dev/null 2>"$name.alone" || return 1
+	rm -r "$dir"
+	mkdir -m 755 "$dir"
+	expect_status 0 sidebundle trace -b audit -o "$name.trace" -- "$1" "$dir" \
+		>"$name.says" 2>"$name.traced" || { cat "$name.traced"; return 1; }
+	rm -r "$dir"
+	diff "$name.alone" "$name.traced" || return 1
+	"$SB_TOOLS/holds" "$name.trace" "$name.says"
+}
+
+sources=("$SB_TESTS/targets/every_call.c" "$SB_TESTS"/targets/every_call/*.c)
+compile=(-D_GNU_SOURCE -I"$SB_TESTS/.." -std=gnu11 -O1)
+
+check "every hook, with this libc" held "$SB_TARGETS/every_call"
+
+if command -v musl-gcc >/dev/null; then
+	include=(-idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)")
+	check "build it with musl" \
+		musl-gcc "${compile[@]}" "${include[@]}" -o every_call.musl "${sources[@]}"
+	check "every hook, with musl" held ./every_call.musl
+else
+	skip_check "every hook, with musl" "the program musl-gcc is missing"
+fi
+
+# An older libc by its own linker: its names for stat, its dlopen in a library of its own.
+old=$SB_ROOTS/bullseye
+if [ -d "$old" ] && [ "$(uname -m)" = x86_64 ]; then
+	lib=$old/lib/x86_64-linux-gnu
+	check "build it for glibc 2.31" gcc "${compile[@]}" -DOLD_GLIBC -o every_call.old \
+		"${sources[@]}" -nodefaultlibs -Wl,--allow-shlib-undefined \
+		-Wl,--dynamic-linker="$lib/ld-2.31.so" -Wl,-rpath,"$lib" \
+		"$lib/libc.so.6" "$lib/libdl.so.2" -lgcc
+	check "every hook, with glibc 2.31" held ./every_call.old
+else
+	skip_check "every hook, with glibc 2.31" "the root of another machine: bullseye (make roots)"
+fi
