@@ -1,5 +1,5 @@
 # Every hooked function, called once with success and in vain: the program must not notice, and the
-# trace must hold what it said. Here, under musl, and with the libc of an older machine.
+# trace must hold what it said. Here, under musl, with the libcs of an older and a newer machine.
 # timeout: 120
 . "$SB_TESTS/cli/lib.sh"
 
@@ -41,4 +41,15 @@ if [ -d "$old" ] && [ "$(uname -m)" = x86_64 ]; then
 	check "every hook, with glibc 2.31" held ./every_call.old
 else
 	skip_check "every hook, with glibc 2.31" "the root of another machine: bullseye (make roots)"
+fi
+
+# A newer one: from glibc 2.41 its cancellable calls take another way.
+new=$SB_ROOTS/trixie
+if [ -d "$new" ] && [ "$(uname -m)" = x86_64 ]; then
+	lib=$new/lib/x86_64-linux-gnu
+	check "build it for glibc 2.41" gcc "${compile[@]}" -o every_call.new "${sources[@]}" \
+		-Wl,--dynamic-linker="$lib/ld-linux-x86-64.so.2" -Wl,-rpath,"$lib"
+	check "every hook, with glibc 2.41" held ./every_call.new
+else
+	skip_check "every hook, with glibc 2.41" "the root of another machine: trixie (make roots)"
 fi
