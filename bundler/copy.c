@@ -81,12 +81,9 @@ static int write_sparse(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-static int finish_hash(struct sb_copier *c, char ret_hex[SB_SHA256_HEX])
+static int to_hex(const unsigned char *digest, unsigned len, char ret_hex[SB_SHA256_HEX])
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	if (!EVP_DigestFinal_ex(c->digest, digest, &len) || len * 2 + 1 != SB_SHA256_HEX)
+	if (len * 2 + 1 != SB_SHA256_HEX)
 		return -EIO;
 	for (unsigned i = 0; i < len; i++) {
 		ret_hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
@@ -94,6 +91,23 @@ static int finish_hash(struct sb_copier *c, char ret_hex[SB_SHA256_HEX])
 	}
 	ret_hex[SB_SHA256_HEX - 1] = '\0';
 	return 0;
+}
+
+int sb_hash_bytes(const void *bytes, size_t len, char ret_hex[SB_SHA256_HEX])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	return EVP_Digest(bytes, len, digest, &n, EVP_sha256(), NULL) ? to_hex(digest, n, ret_hex)
+								      : -EIO;
+}
+
+static int finish_hash(struct sb_copier *c, char ret_hex[SB_SHA256_HEX])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	return EVP_DigestFinal_ex(c->digest, digest, &len) ? to_hex(digest, len, ret_hex) : -EIO;
 }
 
 /* Reads, hashes, and (to >= 0) writes. */

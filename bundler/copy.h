@@ -28,5 +28,7 @@ void sb_copier_close(struct sb_copier *c);
  */
 int sb_copy(struct sb_copier *c, int from, const struct stat *st, int to,
 	    char ret_hex[SB_SHA256_HEX], uint64_t *ret_size, bool *ret_reading);
+/* 0 or -EIO. */
+int sb_hash_bytes(const void *bytes, size_t len, char ret_hex[SB_SHA256_HEX]);
 /* The same without a copy. */
 int sb_copier_hash(struct sb_copier *c, int from, char ret_hex[SB_SHA256_HEX], uint64_t *ret_size);

@@ -377,6 +377,25 @@ int sb_fileset_add_empty(struct sb_fileset *fs, const char *path, const struct s
 	return 0;
 }
 
+int sb_fileset_add_link(struct sb_fileset *fs, const char *path, const char *target,
+			const struct sb_reason *why, struct sb_err *err)
+{
+	auto_buf real = SB_BUF_INIT;
+	struct sb_item *item;
+	int rc = add_way(fs, path, &real, err);
+
+	if (rc < 0)
+		return rc;
+	if (sb_fileset_find(fs, real.s))
+		return 0;
+	item = append(fs, real.s);
+	if (!item || intern(fs, target, &item->target) < 0 || add_reason(fs, item, why) < 0)
+		return sb_fail(err, ENOMEM, "add '%s'", path);
+	item->type = SB_ITEM_LINK;
+	item->st = (struct stat){.st_mode = S_IFLNK | 0777};
+	return 0;
+}
+
 /* Where each path is now, after items moved. */
 static void renumber(struct sb_fileset *fs)
 {

@@ -43,7 +43,7 @@ struct sb_reason {
 
 struct sb_item {
 	const char *path;   /* absolute, in the payload */
-	const char *source; /* where its bytes are now; NULL: made up, an empty file or directory */
+	const char *source; /* where its bytes are now; NULL: made up, file and directory empty */
 	const char *target; /* a symlink's */
 	enum sb_item_type type;
 	struct stat st; /* of source, lstat */
@@ -81,6 +81,9 @@ int sb_fileset_add_from(struct sb_fileset *fs, const char *path, const char *sou
 /* Makes `path` an empty file, mode 0644, whatever this machine has there. Parents as above. */
 int sb_fileset_add_empty(struct sb_fileset *fs, const char *path, const struct sb_reason *why,
 			 struct sb_err *err);
+/* Makes `path` a symlink that no source has, unless something is there. Parents as above. */
+int sb_fileset_add_link(struct sb_fileset *fs, const char *path, const char *target,
+			const struct sb_reason *why, struct sb_err *err);
 /* Drops every item that `keep` does not want. Pointers to items, and indices, are void then. */
 void sb_fileset_filter(struct sb_fileset *fs, bool (*keep)(void *arg, const struct sb_item *item),
 		       void *arg);

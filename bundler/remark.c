@@ -20,6 +20,7 @@ static const struct {
 	[SB_REMARK_GPU] = {"gpu", "belongs to the target's GPU driver: left out "
 				  "(--allow-gpu-libs takes it)"},
 	[SB_REMARK_MISSING] = {"missing", "needed, and not found"},
+	[SB_REMARK_ODD] = {"odd", "was executed, and cannot be read as a program"},
 	[SB_REMARK_UNMATCHED] = {"unmatched", "matches nothing"},
 	[SB_REMARK_RUN] = {"run", "this run did not succeed"},
 	[SB_REMARK_TRACE] = {"trace", "this trace is not whole"},
@@ -39,6 +40,22 @@ const char *sb_remark_name(enum sb_remark_kind kind)
 const char *sb_remark_text(enum sb_remark_kind kind)
 {
 	return words[kind].text;
+}
+
+bool sb_remark_leaves_out(enum sb_remark_kind kind)
+{
+	switch (kind) {
+	case SB_REMARK_GONE:
+	case SB_REMARK_UNREADABLE:
+	case SB_REMARK_SPECIAL:
+	case SB_REMARK_SECRET:
+	case SB_REMARK_GPU:
+	case SB_REMARK_MISSING:
+	case SB_REMARK_EXCLUDED:
+		return true;
+	default:
+		return false;
+	}
 }
 
 int sb_remark(struct sb_remarks *remarks, enum sb_remark_kind kind, const char *path,

@@ -23,6 +23,7 @@ enum sb_remark_kind {
 	SB_REMARK_SECRET,     /* left out */
 	SB_REMARK_GPU,	      /* left out */
 	SB_REMARK_MISSING,    /* a library that was not found; detail: who needs it */
+	SB_REMARK_ODD,	      /* executed, and cannot be read as a program; detail: why */
 	SB_REMARK_UNMATCHED,  /* a glob that nothing matched */
 	SB_REMARK_RUN,	      /* a run for ::trace= that failed; detail: how */
 	SB_REMARK_TRACE,      /* a trace that is not whole; detail: how */
@@ -59,6 +60,8 @@ int sb_remark(struct sb_remarks *remarks, enum sb_remark_kind kind, const char *
 	      const char *detail);
 size_t sb_remarks_count(const struct sb_remarks *remarks, enum sb_remark_kind kind);
 size_t sb_remarks_warnings(const struct sb_remarks *remarks);
+/* Whether something that the user may miss is not in the bundle because of it. */
+bool sb_remark_leaves_out(enum sb_remark_kind kind);
 /* "secret": one word for the manifest. */
 const char *sb_remark_name(enum sb_remark_kind kind);
 /* "may hold a secret, left out (--allow-secrets takes it)" */
