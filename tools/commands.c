@@ -10,6 +10,7 @@ const struct sb_command *const sb_commands[] = {
 	&sb_cmd_trace,
 	&sb_cmd_show,
 	&sb_cmd_deps,
+	&sb_cmd_create,
 	&sb_cmd_run,
 	NULL,
 };
