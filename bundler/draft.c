@@ -222,6 +222,23 @@ static int add_trace(struct sb_draft *draft, struct draft_closure *c, const stru
 	return rc < 0 ? rc : add_executed(draft, c, trace, err);
 }
 
+/* A lasting copy of a list that the closure makes anew at each question. */
+static const char *const *keep_list(struct sb_draft *draft, const char *const *list)
+{
+	size_t n = 0;
+	const char **copy;
+
+	while (list && list[n])
+		n++;
+	copy = draft_array(draft, n + 1, sizeof *copy);
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = draft_string(draft, list[i]);
+		if (!copy[i])
+			return NULL;
+	}
+	return copy;
+}
+
 /* Takes over what is known of the program; both views of the entry are made from it. */
 static int add_entry(struct sb_draft *draft, const struct sb_plan_entry *entry,
 		     struct sb_closure *closure, struct sb_err *err)
@@ -247,12 +264,15 @@ static int add_entry(struct sb_draft *draft, const struct sb_plan_entry *entry,
 			       "here",
 			       entry->exec);
 	entries[n] = *entry;
-	entries[n].interp = program.interp;
-	entries[n].libs = program.libs;
+	entries[n].interp = program.interp ? draft_string(draft, program.interp) : NULL;
+	entries[n].libs = keep_list(draft, program.libs);
 	if (program.script) {
-		entries[n].program = program.elf;
-		entries[n].prefix = program.prefix;
+		entries[n].program = draft_string(draft, program.elf);
+		entries[n].prefix = keep_list(draft, program.prefix);
 	}
+	if (!entries[n].libs || (program.interp && !entries[n].interp) ||
+	    (program.script && (!entries[n].program || !entries[n].prefix)))
+		return no_memory(err);
 	listed[n] = (struct sb_manifest_entry){
 		.name = entry->name, .path = entry->exec, .argv = entry->argv, .cwd = entry->cwd};
 	draft->entry_count++;
