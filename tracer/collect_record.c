@@ -251,6 +251,7 @@ static struct image *exec_parent(struct sb_collector *c, struct image *image, ui
 	if (before && before->pid == image->pid && !exec->unseen) {
 		*ret_again = true;
 		image->process = before->process;
+		before->continued = true;
 		return before;
 	}
 	if (!place && !exec->unseen && !before)

@@ -155,7 +155,9 @@ void images_sweep(struct images *images, void (*done)(void *arg, uint32_t proces
 		free(image->wheres);
 		image->wheres = NULL;
 		image->where_count = 0;
-		done(arg, image->process);
+		/* What its successor does is counted together with what it did. */
+		if (!image->continued)
+			done(arg, image->process);
 	}
 }
 

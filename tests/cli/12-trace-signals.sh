@@ -21,11 +21,13 @@ start() { # COMMAND...: in the background, with $t and $c their pids
 	c=$(cat pid)
 }
 ended() { # STATUS
-	local got=0
-	# A wait may also end because the job had stopped.
-	while [ -e "/proc/$t" ]; do
+	local got
+	# A wait may also end because the job had stopped; and the shell may have reaped it already,
+	# but keeps its status for one wait.
+	while :; do
 		got=0
 		wait "$t" || got=$?
+		[ -e "/proc/$t" ] || break
 	done
 	[ "$got" = "$1" ] && tail -n 1 t | grep -q '^{"end":true'
 }

@@ -75,6 +75,13 @@ tls() { # NAME ROOM COMMAND...
 for room in 1500 2000 4096 65536; do
 	check "a library with $room bytes of static TLS" tls "tls$room" $room
 done
+# Such an image is begun again, and stays one process of the trace.
+told_once() {
+	local twice
+	twice=$(grep '"event"' tls65536.trace | sed 's/,"count":[0-9]*}$//' | sort | uniq -d)
+	[ -z "$twice" ] || { echo "stands twice: $twice"; return 1; }
+}
+check "what an image that began again did is told once" told_once
 build libhuge.so tls gcc -DLIBRARY -DROOM=1200000 -shared -fPIC &&
 	build huge tls gcc -L. -Wl,--no-as-needed -lhuge "-Wl,-rpath,$PWD" &&
 	check "a library with more static TLS than threads have stack" \
