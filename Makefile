@@ -77,6 +77,8 @@ $(BUILD)/bin/sidebundle-cli: $(PROGRAM)
 TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibility=hidden -ffreestanding \
 	-fno-strict-aliasing -fasynchronous-unwind-tables -U_FORTIFY_SOURCE -fcf-protection=none -MMD -MP
 
+# Code and data in as few mappings as can be: each costs every exec.
+TRACEE_LINK := -Wl,-z,relro,-z,now,-z,noseparate-code
 PRELOAD_SRC := $(wildcard preload/*.c)
 # The audit module has the recorder in it, and none of the hooks.
 AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c environ.c hide.c inspect.c mem.c \
@@ -90,11 +92,11 @@ $(BUILD)/tracee/%.o: %.c
 
 $(PRELOAD): $(PRELOAD_SRC:%.c=$(BUILD)/tracee/%.o)
 	@mkdir -p $(@D)
-	$(CC) -shared -nostdlib -Wl,-z,relro,-z,now -Wl,-soname,$(@F) -o $@ $^ -lgcc
+	$(CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $^ -lgcc
 
 $(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o)
 	@mkdir -p $(@D)
-	$(CC) -shared -nostdlib -Wl,-z,relro,-z,now -Wl,-soname,$(@F) -o $@ $^ $(LD_SO) -lgcc
+	$(CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $^ $(LD_SO) -lgcc
 
 # --- the launcher: static, musl -------------------------------------------------------------------------
 LAUNCHER_SRC := $(wildcard launcher/*.c) common/err.c common/buf.c common/path.c
