@@ -12,6 +12,7 @@ const struct sb_command *const sb_commands[] = {
 	&sb_cmd_deps,
 	&sb_cmd_create,
 	&sb_cmd_run,
+	&sb_cmd_verify,
 	NULL,
 };
 /* clang-format on */
