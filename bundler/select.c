@@ -84,8 +84,13 @@ static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 	case -ENOTDIR:
 	case -ELOOP:
 		/* The link itself may be what was looked at. */
-		if (!(flags & SB_FILESET_NOFOLLOW))
+		if (!(flags & SB_FILESET_NOFOLLOW)) {
+			/* Unless the trace had a file at its end. */
+			if (sure && sb_trace_find_file(s->trace, s->real.s) &&
+			    remark(s, SB_REMARK_GONE, s->real.s, err) < 0)
+				return -ENOMEM;
 			return add(s, path, SB_FILESET_NOFOLLOW, sure, why, err);
+		}
 		return sure ? remark(s, SB_REMARK_GONE, path, err) : 0;
 	case -EACCES:
 		return sure ? remark(s, SB_REMARK_UNREADABLE, path, err) : 0;

@@ -1,0 +1,71 @@
+# create and verify: what is refused, what is kept, what is left out, one bundle in the place of another.
+. "$SB_TESTS/cli/lib.sh"
+
+make_trace() { # a project that reads, lists, writes, and holds a secret
+	mkdir -p proj/dir && echo data >proj/data && echo other >proj/dir/other && ln -s data proj/link
+	printf -- '-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n' >proj/key.pem
+	touch -d 2020-01-02 proj/data proj/dir/other proj/dir
+	(cd proj && sidebundle trace -o ../t.trace sh -c 'cat link key.pem; ls dir; echo new >made; cat made') >/dev/null
+}
+in_payload() { [ -e "b/$1/payload$PWD/$2" ] || [ -L "b/$1/payload$PWD/$2" ]; }
+not_in_payload() { ! in_payload "$@"; }
+tree_of() { (cd "$1" && find . -printf '%p %y %m %s %T@ %l\n' | sort && find . -type f -exec sha256sum {} + | sort); }
+same_tree() { cmp <(tree_of "$1") <(tree_of "$2"); }
+create() { sidebundle create --out-dir b "$@"; }
+
+check "a name that is a path is refused" expect_status 2 create --name ../x --from-host ls
+check "nothing to offer is refused" expect_status 2 create
+check "a later run mode is refused" expect_status 2 create --run-mode bwrap --from-host ls
+check "an unknown option is refused" expect_status 2 create --max-size 1 --from-host ls
+check "a program that is not there" expect_status 1 create --from-host /nonexistent
+check "a dry run says it all" expect_match '/usr/bin/ls$' create --dry-run --from-host /usr/bin/ls
+check "and writes nothing" test ! -e b
+check "ls is bundled" expect_status 0 create --name ls --from-host ls
+check "and verifies" expect_status 0 sidebundle verify b/ls
+check "an old bundle stays" expect_match 'there already' create --name ls --from-host ls
+cp -a b/ls old
+check "--force replaces it" expect_status 0 create --force --name ls --from-host ls
+check "by the same, bit by bit" same_tree b/ls old
+check "nothing is left beside it" expect_output ls ls -A b
+mkdir b/mine && touch b/mine/file
+check "--force spares what is no bundle" expect_status 1 create --force --name mine --from-host ls
+check "which is still there" test -e b/mine/file
+ln -s ../old b/away
+check "--force follows no link" expect_status 1 create --force --name away --from-host ls
+check "and leaves what it leads to" test -e old/manifest.lock
+
+make_trace
+check "a trace becomes an entry" expect_match 'proj/key.pem.*secret' create --name t --from-trace t.trace
+check "the secret is left out" not_in_payload t proj/key.pem
+check "what was read is in" in_payload t proj/data
+check "the link on the way too" in_payload t proj/link
+check "members of a listed directory too" in_payload t proj/dir/other
+check "what the run made is not" not_in_payload t proj/made
+check "times are kept" expect_output "$(stat -c %Y proj/dir)" stat -c %Y "b/t/payload$PWD/proj/dir"
+check "it verifies" expect_status 0 sidebundle verify b/t
+check "secrets on demand" expect_status 0 create --name s --allow-secrets --from-trace t.trace
+check "are in" in_payload s proj/key.pem
+check "--exclude takes out" expect_status 0 create --name e --exclude '**/dir' --from-trace t.trace
+check "the whole directory" not_in_payload e proj/dir
+check "--include adds" expect_status 0 create --name i --include proj/made --from-trace t.trace
+check "what no trace would" in_payload i proj/made
+check "two entries of one name" expect_status 2 create --name c --from-trace t.trace --from-trace t.trace
+check "unless one is renamed" expect_status 0 create --name c --from-trace t.trace --from-trace t.trace::entry=two
+check "one file for both" test b/c/bin/sh -ef b/c/bin/two
+check "warnings fail a strict create" expect_status 1 create --name strict --strict-validate --from-trace t.trace
+check "which leaves nothing" test ! -e b/strict
+echo changed >>proj/data
+check "a changed file is told" expect_match 'proj/data.*changed since' create --name ch --from-trace t.trace
+rm proj/data
+check "so is one that is gone" expect_match 'data.*gone since' create --name go --from-trace t.trace
+
+f=b/t/payload$PWD/proj/dir/other
+echo x >>"$f"
+check "verify finds other content" expect_match 'dir/other: ' sidebundle verify b/t
+touch "b/t/payload$PWD/proj/extra"
+check "verify finds what is too much" expect_match 'extra: is not in the manifest' sidebundle verify b/t
+rm -f "$f"
+check "verify finds what is missing" expect_match 'dir/other: is missing' sidebundle verify b/t
+check "with status 1" expect_status 1 sidebundle verify b/t
+sed -i 's|"path":"/usr","type|"path":"/../../x","type|' b/t/manifest.lock
+check "a hostile manifest is refused" expect_match 'no absolute path inside the payload' sidebundle verify b/t
