@@ -150,7 +150,8 @@ int sb_store_file(struct sb_trace *t, const struct sb_trace_file *f)
 
 const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *t, const char *real)
 {
-	const struct sb_map_entry *e = sb_map_finds(&t->store->file_index, real);
+	/* One that was put together by hand has no index, and no files. */
+	const struct sb_map_entry *e = t->store ? sb_map_finds(&t->store->file_index, real) : NULL;
 
 	return e ? &t->files[(uintptr_t)e->value - 1] : NULL;
 }
