@@ -34,6 +34,21 @@ ln -s ../old b/away
 check "--force follows no link" expect_status 1 create --force --name away --from-host ls
 check "and leaves what it leads to" test -e old/manifest.lock
 
+interrupted() { # SIGNAL: the old bundle stays, and nothing else
+	mkdir -p big && head -c 64M /dev/zero >big/zero && head -c 64M /dev/urandom >big/random
+	sidebundle create --out-dir b --force --name ls --from-host ls --copy-dir big:/big >/dev/null 2>&1 &
+	local pid=$!
+	while [ -d "/proc/$pid" ] && ! compgen -G 'b/.sidebundle-ls.*/payload' >/dev/null; do sleep 0.01; done
+	kill -"$1" $pid 2>/dev/null
+	wait $pid && return 0 # it was faster than we
+	same_tree b/ls old
+}
+check "a build that is ended leaves the old bundle" interrupted TERM
+check "and nothing beside it" test -z "$(find b -maxdepth 1 -name '.sidebundle-*')"
+check "so does one that is killed" interrupted KILL
+check "whose remains the next one removes" create --force --name ls --from-host ls
+check "all of them" test -z "$(find b -maxdepth 1 -name '.sidebundle-*')"
+
 make_trace
 check "a trace becomes an entry" expect_match 'proj/key.pem.*secret' create --name t --from-trace t.trace
 check "the secret is left out" not_in_payload t proj/key.pem
