@@ -21,15 +21,11 @@ start() { # COMMAND...: in the background, with $t and $c their pids
 	c=$(cat pid)
 }
 ended() { # STATUS
-	local got
-	# A wait may also end because the job had stopped; and the shell may have reaped it already,
-	# but keeps its status for one wait.
-	while :; do
-		got=0
-		wait "$t" || got=$?
-		[ -e "/proc/$t" ] || break
-	done
-	[ "$got" = "$1" ] && tail -n 1 t | grep -q '^{"end":true'
+	local got=0
+	# -f: the end alone, not a stop that the shell had not told of yet.
+	wait -f "$t" || got=$?
+	[ "$got" = "$1" ] || { echo "status $got, not $1"; return 1; }
+	tail -n 1 t | grep -q '^{"end":true'
 }
 
 # Jobs get process groups of their own, as at a prompt, and no ignored signals.
