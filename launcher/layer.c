@@ -153,6 +153,8 @@ static int try_place(struct launch_layer *layer, const char *place,
 {
 	int rc = make_temporary(layer, place, err);
 
+	/* A tmpfs that was tried for overlay is not where this one lies. */
+	layer->tmpfs = false;
 	if (rc == 0)
 		rc = launch_reaper_add(reaper, layer->path.s, false, err);
 	return rc < 0 ? rc : mount_here(layer, ops, overlay, err);
@@ -165,10 +167,10 @@ static int try_tmpfs(struct launch_layer *layer, const struct launch_ops *ops, b
 	sb_buf_cut(&layer->path, 0);
 	if (sb_buf_printf(&layer->path, "%s/libexec", layer->bundle) < 0)
 		return sb_fail(err, ENOMEM, "mount a tmpfs");
-	if (!layer->tmpfs &&
+	if (!layer->mounted &&
 	    mount("tmpfs", layer->path.s, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
 		return sb_fail(err, errno, "mount a tmpfs on '%s'", layer->path.s);
-	layer->tmpfs = true;
+	layer->mounted = layer->tmpfs = true;
 	return mount_here(layer, ops, overlay, err);
 }
 

@@ -23,13 +23,14 @@ struct launch_layer {
 	int dir;	    /* DIR */
 	int upper;	    /* DIR/upper */
 	struct sb_buf path; /* DIR */
-	bool tmpfs;	    /* mounted over the bundle's libexec/ */
+	bool mounted;	    /* a tmpfs lies over the bundle's libexec/ ... */
+	bool tmpfs;	    /* ... and DIR is in it: nothing is left to remove */
 	bool overlay;	    /* else the payload's parts are bound into upper/ */
 };
 
-#define LAUNCH_LAYER_INIT                                                     \
-	{                                                                     \
-		NULL, NULL, false, -1, -1, -1, -1, {NULL, 0, 0}, false, false \
+#define LAUNCH_LAYER_INIT                                                            \
+	{                                                                            \
+		NULL, NULL, false, -1, -1, -1, -1, {NULL, 0, 0}, false, false, false \
 	}
 
 /* Where to look for room; values of the environment, NULL where unset. */

@@ -102,6 +102,8 @@ stacked() { # SCRIPT
 if stacked : 2>/dev/null; then
 	check "without overlay: the view" expect_output $'fine\nLinux' \
 		stacked '/mnt/m2/bin/sh -c "echo fine; cat /proc/sys/kernel/ostype; ! touch /proj/x 2>/dev/null"'
+	check "without overlay: its directory is not taken away while it runs" expect_output Linux \
+		stacked '/mnt/m2/bin/sh -c "sleep 1; cat /proc/sys/kernel/ostype"'
 	check "without overlay: a replay writes" expect_output $'input\ninput\nmore' stacked /mnt/m2/bin/replay
 	check "without overlay: nothing is changed" expect_output input stacked \
 		'/mnt/m2/bin/replay >/dev/null; cat /mnt/m2/payload/proj/in'
