@@ -90,10 +90,10 @@ check "--include keeps nothing else" test "$(paths | grep -vc "^$PWD")" = 0
 check "and that it keeps" sees -- "$PWD/real/file"
 
 # --- those that outlive it -------------------------------------------------------------------------
-check "does not wait for others" bash -c 'timeout 10 sidebundle trace -o t sh -c "sleep 15 & exit 4" 2>err; [ $? = 4 ]'
+check "does not wait for others" bash -c 'timeout 10 sidebundle trace -o t sh -c "sleep 15 & echo \$! >sleeper; exit 4" 2>err; [ $? = 4 ]'
 check "and says so" grep -q '1 process was still running' err
 check "in the trace as well" grep -q outlived <(blind)
-pkill -x -u "$(id -u)" sleep 2>/dev/null
+kill "$(cat sleeper)"
 check "--wait-all waits" bash -c 'sidebundle trace --wait-all -o t sh -c "(sleep 0.5; cat real/file) & :" >/dev/null'
 check "and sees them" sees -- "$PWD/real/file"
 check "and has none left" test -z "$(blind)"

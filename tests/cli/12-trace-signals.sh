@@ -24,7 +24,7 @@ ended() { # STATUS
 	local got=0
 	# -f: the end alone, not a stop that the shell had not told of yet.
 	wait -f "$t" || got=$?
-	[ "$got" = "$1" ] || { echo "status $got, not $1"; return 1; }
+	[ "$got" = "$1" ] || { echo "status $got, not $1: $(tail -n 1 t)"; return 1; }
 	tail -n 1 t | grep -q '^{"end":true'
 }
 
