@@ -389,6 +389,16 @@ static int join_library_path(struct sb_draft *draft, const char *library_path)
 	return draft->library_path ? 0 : -ENOMEM;
 }
 
+/* Where the command starts, whether or not it looked there. One that is gone is made by the
+ * launcher. */
+static int add_start(struct sb_draft *draft, const char *cwd, struct sb_err *err)
+{
+	const struct sb_reason why = {.why = SB_WHY_TRACED, .detail = sb_kind_name(SB_STAT)};
+	int rc = sb_fileset_add(draft->set, cwd, 0, &why, NULL, err);
+
+	return rc < 0 && rc != -ENOENT ? rc : 0;
+}
+
 int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_trace *trace,
 		    struct sb_err *err)
 {
@@ -423,6 +433,8 @@ int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_tr
 		rc = add_trace(draft, c, trace, err);
 	if (rc == 0)
 		rc = sb_closure_add(c->closure, entry.exec, &why, err);
+	if (rc == 0)
+		rc = add_start(draft, entry.cwd, err);
 	return rc < 0 ? rc : add_entry(draft, &entry, c->closure, err);
 }
 
