@@ -25,6 +25,14 @@ static void pairs(struct writer *w, const char *key, const char *const *values)
 		pair(w, key, *values);
 }
 
+/* What an environment may hold beside variables (a name that is empty) has no form in a plan. */
+static void variables(struct writer *w, const char *key, const char *const *values)
+{
+	for (; values && *values; values++)
+		if (strchr(*values, '=') > *values)
+			pair(w, key, *values);
+}
+
 int sb_plan_write(const struct sb_plan *plan, struct sb_buf *ret, struct sb_err *err)
 {
 	struct writer w = {.out = ret};
@@ -43,7 +51,7 @@ int sb_plan_write(const struct sb_plan *plan, struct sb_buf *ret, struct sb_err 
 		pairs(&w, "prefix", e->prefix);
 		pairs(&w, "lib", e->libs);
 		pairs(&w, "arg", e->argv);
-		pairs(&w, "env", e->env);
+		variables(&w, "env", e->env);
 		pair(&w, "cwd", e->cwd);
 		pairs(&w, "writable", e->writable);
 	}

@@ -68,7 +68,7 @@ static const char **storable(char *const *envp)
 		count++;
 	const char **kept = calloc(count + 1, sizeof *kept);
 	for (size_t i = 0; kept && i < count; i++)
-		if (strchr(envp[i], '=') && strncmp(envp[i], "SIDEBUNDLE_", 11) != 0 &&
+		if (strchr(envp[i], '=') > envp[i] && strncmp(envp[i], "SIDEBUNDLE_", 11) != 0 &&
 		    !secret(envp[i]))
 			kept[n++] = envp[i];
 	return kept;
