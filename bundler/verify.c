@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/tree.h"
+#include "tracer/event.h"
 
 struct verification {
 	const struct sb_manifest *m;
@@ -163,6 +164,27 @@ static bool is_library(const struct sb_closure *c, const char *path)
 	return elf && elf->kind == SB_ELF_LIBRARY;
 }
 
+/*
+ * A script is text until somebody runs it: git's sample hooks are read, and need no perl. The ones
+ * that were run, or will be, need their interpreter.
+ */
+static bool is_idle_script(const struct verification *v, const struct sb_closure *c,
+			   const char *path)
+{
+	if (sb_closure_elf(c, path))
+		return false;
+	const struct sb_manifest_file *f = sb_manifest_find(v->m, path);
+	for (size_t i = 0; f && i < f->reason_count; i++) {
+		const struct sb_reason *r = &f->reasons[i];
+
+		if (r->why == SB_WHY_ENTRY || r->why == SB_WHY_SCRIPT ||
+		    (r->why == SB_WHY_TRACED && r->detail &&
+		     strcmp(r->detail, sb_kind_name(SB_EXEC)) == 0))
+			return false;
+	}
+	return true;
+}
+
 static int check_needs(struct verification *v, const char *bundle, struct sb_err *err)
 {
 	struct sb_closure_spec spec = {.library_path = v->m->library_path, .inside_only = true};
@@ -189,7 +211,7 @@ static int check_needs(struct verification *v, const char *bundle, struct sb_err
 		char what[512];
 
 		/* A plug-in's need may be what the program that loads it has loaded already. */
-		if (m->optional || was_left_out(v->m, m->needed) ||
+		if (m->optional || was_left_out(v->m, m->needed) || is_idle_script(v, c, m->by) ||
 		    (is_library(c, m->by) && is_named(v, m->needed)))
 			continue;
 		(void)snprintf(what, sizeof what, "needs %.400s, which is not in the payload",
