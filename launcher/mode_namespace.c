@@ -130,6 +130,17 @@ static int enter(const struct launch_request *request, const struct launch_ops *
 	return rc;
 }
 
+/*
+ * A replay executes what the traced command did, by the same name from the same directory: a script
+ * is told this name, and may print it.
+ */
+static const char *file_of(const struct launch_entry *entry)
+{
+	const char *name = entry->cwd && entry->args.count ? entry->args.items[0] : NULL;
+
+	return name && strchr(name, '/') ? name : entry->exec;
+}
+
 static int run(const struct launch_request *request, struct sb_err *err)
 {
 	struct launch_ops ops = {NULL, 0, 0};
@@ -152,7 +163,7 @@ static int run(const struct launch_request *request, struct sb_err *err)
 		rc = sb_fail(err, errno, "go to the recorded directory '%s'", start.s);
 	(void)umask(mask);
 	if (rc == 0)
-		rc = launch_exec(entry->exec, entry->exec, launch_strings_list(&argv),
+		rc = launch_exec(file_of(entry), entry->exec, launch_strings_list(&argv),
 				 launch_strings_list(&environment), err);
 	launch_ops_free(&ops);
 	launch_strings_free(&argv);

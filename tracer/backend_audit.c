@@ -181,8 +181,10 @@ static int start(struct audit *a, struct sb_err *err)
 	rc = sb_audit_plan(a->spec, a->log, a->sink, &a->plan, err);
 	if (rc == 0)
 		rc = sb_collector_new(a->log, a->sink, &a->plan.first, &a->collector, err);
+	/* As the user wrote it: a script is told this name, and may print it. */
+	const char *file = strchr(a->spec->argv[0], '/') ? a->spec->argv[0] : a->spec->program;
 	if (rc == 0)
-		rc = sb_child_start(a->spec->child, a->spec->program, a->spec->argv, a->plan.envp,
+		rc = sb_child_start(a->spec->child, file, a->spec->argv, a->plan.envp,
 				    a->spec->apart, err);
 	a->plan.first.pid = a->spec->child->pid;
 	return rc;
