@@ -1,0 +1,85 @@
+# Projects under $HOME and under /tmp, and runs that rewrite what they read.
+. "$SB_TESTS/cli/lib.sh"
+need userns root bare
+
+make_here() { # COMMAND...: $PWD is the project; prints nothing, leaves the bundle in $SB_WORK/b
+	rm -rf "$SB_WORK/b"
+	sidebundle trace -b audit -o "$SB_WORK/t" -- "$@" >/dev/null 2>&1
+	sidebundle create --from-trace "$SB_WORK/t" --name b --out-dir "$SB_WORK" >"$SB_WORK/log" 2>&1 ||
+		{ cat "$SB_WORK/log"; return 1; }
+}
+replay() { SIDEBUNDLE_RUN_MODE=namespace as_other_machine bare "$SB_WORK/b" /b "/b/bin/$1"; }
+
+place() { # DIR
+	mkdir -p "$1" && cd "$1" || return 1
+	echo 'data' >input
+	make_here sh -c 'cat input; pwd; echo made >output; cat output; ls' || return 1
+	[ "$(replay sh)" = "$(printf 'data\n%s\nmade\ninput\noutput' "$PWD")" ] || {
+		replay sh
+		return 1
+	}
+}
+check "a project under HOME" place "$HOME/deep/project"
+tmp=$(mktemp -d /tmp/sidebundle-case.XXXXXX)
+check "a project under /tmp" place "$tmp/project"
+rm -rf "$tmp"
+
+git_status() {
+	mkdir "$SB_WORK/repo" && cd "$SB_WORK/repo" || return 1
+	git init -q . && git config user.email a@example.org && git config user.name A
+	echo 1 >kept && git add kept && git commit -qm one
+	echo 2 >>kept
+	echo 3 >untracked
+	# Stale stat data: git status rewrites the index that it reads.
+	touch -d '1 hour ago' kept
+	make_here git status --short || return 1
+	[ "$(replay git)" = $' M kept\n?? untracked' ] || {
+		replay git
+		return 1
+	}
+}
+if command -v git >/dev/null; then
+	check "git status, which rewrites the index" git_status
+else
+	skip_check "git status" "the program git is missing"
+fi
+
+sqlite_rewrite() {
+	mkdir "$SB_WORK/db" && cd "$SB_WORK/db" || return 1
+	cat >count.py <<-'END'
+		import sqlite3
+		db = sqlite3.connect("counter.db")
+		with db:
+		    db.execute("create table if not exists c (n integer)")
+		    db.execute("insert into c values ((select count(*) from c))")
+		print("rows", db.execute("select count(*) from c").fetchone()[0])
+	END
+	/usr/bin/python3 count.py >/dev/null
+	make_here /usr/bin/python3 count.py || return 1
+	# Rows at create: two, the traced run's own among them; each replay starts from there.
+	[ "$(replay python3)" = "rows 3" ] && [ "$(replay python3)" = "rows 3" ] || {
+		replay python3
+		return 1
+	}
+	grep -q 'counter\.db' "$SB_WORK/log" || { echo "no warning of the changed database"; return 1; }
+}
+if [ -x /usr/bin/python3 ]; then
+	check "a sqlite database that the run rewrites" sqlite_rewrite
+else
+	skip_check "sqlite" "the program /usr/bin/python3 is missing"
+fi
+
+nameless_variable() {
+	mkdir -p "$SB_WORK/odd" && cd "$SB_WORK/odd" || return 1
+	/usr/bin/python3 - "$SB_PREFIX/bin/sidebundle" "$SB_WORK/t" <<-'END' || return 1
+		import ctypes, os, sys
+		# os.execve refuses such a variable; a program's environment may hold it all the same.
+		def strings(*s): return (ctypes.c_char_p * (len(s) + 1))(*[x.encode() for x in s], None)
+		tool, trace = sys.argv[1:]
+		ctypes.CDLL(None).execve(tool.encode(), strings(tool, "trace", "-o", trace, "/bin/echo", "odd"),
+		                         strings("PATH=" + os.environ["PATH"], "=nameless", "KEPT=1"))
+	END
+	sidebundle create --from-trace "$SB_WORK/t" --name b --out-dir "$SB_WORK" --force >"$SB_WORK/log" 2>&1 || return 1
+	[ "$(replay echo)" = odd ]
+}
+check "a variable without a name" nameless_variable
