@@ -189,22 +189,22 @@ demo-built: all $(BUILD)/tests/tools/enter
 	@BUILD=$(BUILD) tests/demo
 
 MAN := $(wildcard docs/*.[1-9])
+DEST := $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec $(DESTDIR)$(PREFIX)/share
-	cp -a $(BUILD)/bin/sidebundle $(BUILD)/bin/sidebundle-cli $(DESTDIR)$(PREFIX)/bin/
-	$(if $(wildcard $(BUILD)/libexec),cp -a $(BUILD)/libexec/sidebundle $(DESTDIR)$(PREFIX)/libexec/)
+	install -d '$(DEST)/bin' '$(DEST)/libexec' '$(DEST)/share'
+	cp -a $(BUILD)/bin/sidebundle $(BUILD)/bin/sidebundle-cli '$(DEST)/bin/'
+	cp -a $(BUILD)/libexec/sidebundle '$(DEST)/libexec/'
 	for page in $(MAN); do install -D -m 644 $$page \
-		$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+		'$(DEST)'/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	install -D -m 644 docs/completions/sidebundle.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sidebundle
-	install -D -m 644 docs/completions/_sidebundle $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sidebundle
+		'$(DEST)/share/bash-completion/completions/sidebundle'
+	install -D -m 644 docs/completions/_sidebundle '$(DEST)/share/zsh/site-functions/_sidebundle'
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/bin/sidebundle $(DESTDIR)$(PREFIX)/bin/sidebundle-cli \
-		$(DESTDIR)$(PREFIX)/libexec/sidebundle \
-		$(foreach p,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $p))/$(notdir $p)) \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sidebundle \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sidebundle
+	rm -rf '$(DEST)/bin/sidebundle' '$(DEST)/bin/sidebundle-cli' '$(DEST)/libexec/sidebundle' \
+		$(foreach p,$(MAN),'$(DEST)/share/man/man$(subst .,,$(suffix $p))/$(notdir $p)') \
+		'$(DEST)/share/bash-completion/completions/sidebundle' \
+		'$(DEST)/share/zsh/site-functions/_sidebundle'
 
 .PHONY: lint
 lint:
