@@ -11,6 +11,7 @@
 #include "common/path.h"
 #include "tools/command.h"
 #include "tools/settings.h"
+#include "tools/print.h"
 
 struct deps_options {
 	const char *format, *root;
@@ -23,19 +24,6 @@ static const struct sb_option options[] = {
 	 offsetof(struct deps_options, root)},
 	{NULL, 0, SB_OPT_FLAG, NULL, NULL, NULL, 0},
 };
-
-/* Control characters of a name must not reach the terminal. */
-static void print_name(const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < 0x20 || c == 0x7f)
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
-}
 
 struct tree {
 	const struct sb_closure *c;
@@ -59,10 +47,10 @@ static void print_edge(const struct tree *tree, const struct sb_edge *edge, int 
 		   *plain = tree->colored ? "\033[0m" : "";
 
 	printf("%*s", depth * 4, "");
-	print_name(edge->name);
+	sb_print_name(edge->name);
 	if (edge->path && strcmp(edge->path, edge->name) != 0) {
 		fputs(" => ", stdout);
-		print_name(edge->path);
+		sb_print_name(edge->path);
 	}
 	if (!edge->path)
 		printf(" => %snot found%s", red, plain);
@@ -77,7 +65,7 @@ static void print_edge(const struct tree *tree, const struct sb_edge *edge, int 
 	const char *detail = edge->path ? NULL : detail_of(tree->c, edge);
 	if (detail) {
 		fputs(": ", stdout);
-		print_name(detail);
+		sb_print_name(detail);
 	}
 	putchar('\n');
 }
@@ -109,10 +97,10 @@ static int print_tree(const struct sb_closure *c, const struct sb_map *programs)
 	for (size_t i = 0; i < programs->count && rc == 0; i++) {
 		const char *path = programs->entries[i].key, *real = programs->entries[i].value;
 
-		print_name(path);
+		sb_print_name(path);
 		if (strcmp(path, real) != 0) {
 			fputs(" => ", stdout);
-			print_name(real);
+			sb_print_name(real);
 		}
 		putchar('\n');
 		sb_map_free(&tree.shown);
@@ -124,12 +112,12 @@ static int print_tree(const struct sb_closure *c, const struct sb_map *programs)
 		const struct sb_suggested *s = &c->suggested[i];
 
 		fputs("    ", stdout);
-		print_name(s->soname);
+		sb_print_name(s->soname);
 		fputs(" by ", stdout);
-		print_name(s->by);
+		sb_print_name(s->by);
 		if (*s->feature)
 			fputs(": ", stdout);
-		print_name(s->feature);
+		sb_print_name(s->feature);
 		putchar('\n');
 	}
 	sb_map_free(&tree.shown);

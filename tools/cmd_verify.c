@@ -3,27 +3,16 @@
 
 #include "bundler/verify.h"
 #include "tools/command.h"
+#include "tools/print.h"
 
 extern const struct sb_command sb_cmd_verify;
-
-static void print_name(const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < 0x20 || c == 0x7f)
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
-}
 
 static void print_finding(void *arg, const char *path, const char *what)
 {
 	(void)arg;
-	print_name(path);
+	sb_print_name(path);
 	fputs(": ", stdout);
-	print_name(what);
+	sb_print_name(what);
 	putchar('\n');
 }
 

@@ -1,4 +1,5 @@
 #include "tools/create_report.h"
+#include "tools/print.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +11,6 @@
 /* So many of a kind are told one by one. */
 #define TELL_MOST 10
 #define LARGEST	  10
-
-static void print_name(const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < 0x20 || c == 0x7f)
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
-}
 
 void sb_create_warn(const struct sb_remarks *remarks)
 {
@@ -112,7 +101,7 @@ static void print_largest(const struct sb_draft *draft)
 	for (size_t i = 0; i < count && i < LARGEST && size_of(items[i]); i++) {
 		print_size(size_of(items[i]));
 		fputs("  ", stdout);
-		print_name(items[i]->path);
+		sb_print_name(items[i]->path);
 		putchar('\n');
 	}
 }
@@ -137,7 +126,7 @@ static void print_left_out(const struct sb_remarks *remarks)
 			    !sb_remark_leaves_out((enum sb_remark_kind)kind))
 				continue;
 			fputs("      ", stdout);
-			print_name(remarks->items[i].path);
+			sb_print_name(remarks->items[i].path);
 			putchar('\n');
 			told++;
 		}
@@ -149,16 +138,16 @@ static void print_left_out(const struct sb_remarks *remarks)
 void sb_create_summary(const struct sb_draft *draft, const char *place, bool dry_run)
 {
 	printf("%s: ", dry_run ? "would be made" : "bundle");
-	print_name(place);
+	sb_print_name(place);
 	puts("\nentries:");
 	for (size_t i = 0; i < draft->entry_count; i++) {
 		fputs("  bin/", stdout);
-		print_name(draft->entries[i].name);
+		sb_print_name(draft->entries[i].name);
 		fputs("  ", stdout);
-		print_name(draft->entries[i].exec);
+		sb_print_name(draft->entries[i].exec);
 		if (draft->entries[i].cwd) {
 			fputs("  (replay, in ", stdout);
-			print_name(draft->entries[i].cwd);
+			sb_print_name(draft->entries[i].cwd);
 			putchar(')');
 		}
 		putchar('\n');
@@ -174,10 +163,10 @@ void sb_create_summary(const struct sb_draft *draft, const char *place, bool dry
 
 		print_size(size_of(item));
 		fputs("  ", stdout);
-		print_name(item->path);
+		sb_print_name(item->path);
 		if (item->type == SB_ITEM_LINK) {
 			fputs(" -> ", stdout);
-			print_name(item->target);
+			sb_print_name(item->target);
 		} else if (item->type == SB_ITEM_DIR && item->path[1]) {
 			putchar('/');
 		}

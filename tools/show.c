@@ -10,30 +10,11 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "tools/settings.h"
+#include "tools/print.h"
 #include "tracer/event.h"
 
 /* Deeper nesting is drawn at this depth. */
 #define DEPTH_MOST 64
-
-/*
- * Bytes that could move a terminal's cursor or lie about a name are shown as escapes; what is left
- * is for people, not for programs: those take --format json, or paths -0.
- */
-static void print_name(const char *s)
-{
-	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
-		if (*p == '\n')
-			fputs("\\n", stdout);
-		else if (*p == '\t')
-			fputs("\\t", stdout);
-		else if (*p < 0x20 || *p == 0x7f)
-			printf("\\x%02x", *p);
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 controls in UTF-8 */
-			printf("\\u%04x", *++p);
-		else
-			putchar(*p);
-	}
-}
 
 /* As a shell would take it back. */
 static void print_argument(const char *s)
@@ -44,7 +25,7 @@ static void print_argument(const char *s)
 
 	if (!plain)
 		putchar('\'');
-	print_name(s);
+	sb_print_name(s);
 	if (!plain)
 		putchar('\'');
 }
@@ -77,7 +58,7 @@ static void print_details(const struct sb_event *ev)
 {
 	if (ev->real && strcmp(ev->real, ev->path) != 0) {
 		fputs(" -> ", stdout);
-		print_name(ev->real);
+		sb_print_name(ev->real);
 	}
 	if (ev->kind == SB_WRITE) {
 		printf(" [%s", sb_op_name(ev->op));
@@ -87,7 +68,7 @@ static void print_details(const struct sb_event *ev)
 	}
 	if (ev->by) {
 		fputs(" [for ", stdout);
-		print_name(ev->by);
+		sb_print_name(ev->by);
 		putchar(']');
 	}
 }
@@ -116,7 +97,7 @@ int sb_show_table(const struct sb_trace *t, unsigned kinds, bool failed, struct 
 		printf("%8d  %-8s  %s%-7s%s  %7" PRIu64 "  ", (int)t->processes[ev->process].pid,
 		       sb_kind_name(ev->kind), colored && ev->outcome > 0 ? "\033[31m" : "",
 		       outcome, colored && ev->outcome > 0 ? "\033[0m" : "", ev->count);
-		print_name(ev->path);
+		sb_print_name(ev->path);
 		print_details(ev);
 		putchar('\n');
 	}
@@ -137,10 +118,10 @@ static void print_process(const struct sb_trace *t, uint32_t index, unsigned dep
 			print_argument(p->argv[i]);
 		}
 	else
-		print_name(p->exe ? p->exe : "?");
+		sb_print_name(p->exe ? p->exe : "?");
 	if (!p->forked && p->exe && (!p->argv || !p->argv[0] || strcmp(p->argv[0], p->exe) != 0)) {
 		fputs("  [", stdout);
-		print_name(p->exe);
+		sb_print_name(p->exe);
 		putchar(']');
 	}
 	putchar('\n');
