@@ -144,7 +144,7 @@ for root in bare bullseye trixie; do
 		check "$root: nothing stays behind" expect_output '' there /bundle/bin/sh -c \
 			'/bundle/bin/sh -c : 2>/dev/null; sleep 1; cd /tmp && ls -d sidebundle.??????/upper/nothing 2>/dev/null; :'
 	else
-		skip_check "$root" "neither root nor user namespaces to enter another root"
+		skip_check "$root" "the root of another machine: $root (make roots), or the right to enter it"
 	fi
 done
 check "renames in recorded directories" expect_output $'other\ndir' b/bin/moved

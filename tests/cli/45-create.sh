@@ -84,3 +84,39 @@ check "verify finds what is missing" expect_match 'dir/other: is missing' sidebu
 check "with status 1" expect_status 1 sidebundle verify b/t
 sed -i 's|"path":"/usr","type|"path":"/../../x","type|' b/t/manifest.lock
 check "a hostile manifest is refused" expect_match 'no absolute path inside the payload' sidebundle verify b/t
+
+# --- the environment, the linker's own rules, names of any bytes ---------------------------------------
+create --name env --from-host /usr/bin/env --set-env A=1 --set-env 'B=two words' >/dev/null
+check "--set-env sets its own, and touches no other" expect_output $'C=3\nA=1\nB=two words' \
+	env -i C=3 A=user b/env/bin/env
+check "what is no assignment is refused" expect_status 2 create --name e2 --set-env A --from-host ls
+
+if command -v cc >/dev/null; then
+	mkdir gpu
+	for lib in libcuda.so.1 libglitter.so.1; do
+		echo "int ${lib%%.*}(void) { return 0; }" | cc -shared -fPIC -Wl,-soname,$lib -o gpu/$lib -x c -
+	done
+	echo 'int libcuda(void), libglitter(void); int main(void) { return libcuda() + libglitter(); }' |
+		cc -o gpu/uses -x c - -Lgpu -l:libcuda.so.1 -l:libglitter.so.1 -Wl,-rpath,"$PWD/gpu"
+	check "a driver's library is left out, and told" expect_match 'libcuda' create --name g --from-host "$PWD/gpu/uses"
+	check "it is not in" test ! -e "b/g/payload$PWD/gpu/libcuda.so.1"
+	check "a library that is only named alike is" test -e "b/g/payload$PWD/gpu/libglitter.so.1"
+	check "which verify knows" expect_status 0 sidebundle verify b/g
+	check "--allow-gpu-libs" expect_status 0 create --name g2 --allow-gpu-libs --from-host "$PWD/gpu/uses"
+	check "takes it along" test -e "b/g2/payload$PWD/gpu/libcuda.so.1"
+else
+	skip_check "a driver's library" "the program cc is missing"
+fi
+
+check "a run with a named backend" expect_status 0 create --name a --trace-backend audit --from-host "ls::trace=$PWD/proj"
+check "shows what it read" test -d "b/a/payload$PWD/proj"
+check "off runs nothing" expect_status 0 create --name o --trace-backend off --from-host "ls::trace=$PWD/proj"
+check "and has none of it" test ! -e "b/o/payload$PWD/proj"
+
+odd() {
+	mkdir odd && cd odd && printf 1 >$'a\nb' && printf 2 >$'bad\xff' && mkdir ' s p ' && printf 3 >' s p /x' || return 1
+	sidebundle trace -o ../odd.trace sh -c 'cat a* bad* " s p /x"' >/dev/null && cd .. &&
+		create --name odd --from-trace odd.trace >/dev/null && sidebundle verify b/odd &&
+		[ "$(cat "b/odd/payload$PWD/odd/"$'a\nb' "b/odd/payload$PWD/odd/"$'bad\xff' "b/odd/payload$PWD/odd/ s p /x")" = 123 ]
+}
+check "names of any bytes" odd
