@@ -106,9 +106,9 @@ check "those that do not listen, too" expect_status 124 traced --timeout 0.3 bas
 check "in time is no timeout" expect_status 3 traced --timeout 60 sh -c 'exit 3'
 
 # --- the log ---------------------------------------------------------------------------------------
-check "leaves nothing behind" bash -c '! ls -d /dev/shm/sidebundle-log-* 2>/dev/null | while read -r d; do [ -O "$d" ] && echo "$d"; done | grep .'
+check "leaves nothing behind" no_stale_log
 traced sh -c 'kill -9 $PPID; sleep 0.2' 2>/dev/null
 check "a killed trace is read as far as it goes" expect_status 0 sidebundle show t
 check "and reported as cut short" expect_match 'cut short' sidebundle show t
 traced true
-check "what it left behind goes with the next run" bash -c 'for d in /dev/shm/sidebundle-log-*; do [ -O "$d" ] && exit 1; done; exit 0'
+check "what it left behind goes with the next run" no_stale_log

@@ -64,9 +64,4 @@ check "installed below a space" odd_prefix "with space" prefix-space 0 "$T/storm
 check "installed below a colon" odd_prefix "with:colon" prefix-colon 0 "$T/storm" 20 5 "$T/opens" "$d"
 check "installed below a dollar sign" odd_prefix "with\$LIB" prefix-dollar 0 "$T/storm" 20 5 "$T/opens" "$d"
 
-nothing_left() {
-	local left
-	left=$(find /dev/shm /var/tmp "$TMPDIR" -maxdepth 1 -user "$(id -un)" -name '*sidebundle-[!t]*' 2>/dev/null)
-	[ -z "$left" ] || { echo "left behind: $left"; return 1; }
-}
-check "no log is left behind" nothing_left
+check "no log is left behind" no_stale_log
