@@ -105,10 +105,10 @@ _capture() { # PREFIX COMMAND...
 
 # No log of ours is left that nobody holds any more: those of cases that run beside this one are locked.
 no_stale_log() {
-	local dir tries
+	local dir
 	for dir in /dev/shm/sidebundle-log-* /var/tmp/sidebundle-log-* "$TMPDIR"/sidebundle-log-*; do
 		# One that is being made or removed right now is neither locked nor left behind.
-		for tries in 1 2 3 4; do
+		for _ in 1 2 3 4; do
 			[ -O "$dir" ] && { [ ! -e "$dir/log" ] || flock -n "$dir/log" true; } || continue 2
 			sleep 0.2
 		done
