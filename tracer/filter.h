@@ -1,0 +1,26 @@
+/*
+ * The seccomp filter, made from the table of system calls: every ABI of the machine, whatever is
+ * not in the table allowed.
+ */
+#pragma once
+
+#include <linux/filter.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct sb_filter_spec {
+	uint32_t action; /* SECCOMP_RET_TRACE or SECCOMP_RET_USER_NOTIF, for what is in the table */
+	uint64_t free_page; /* calls whose instruction lies in this page are allowed; 0: none */
+	int free_exec;	    /* also exec from there; else exec is always acted upon */
+	int refuse_uring;   /* io_uring_setup fails with ENOSYS */
+	int with_tracers;   /* act upon ptrace and seccomp calls as well */
+};
+
+struct sb_filter {
+	struct sock_filter code[1024];
+	struct sock_fprog prog; /* points into `code`: not to be copied */
+};
+
+int sb_filter_make(const struct sb_filter_spec *spec, struct sb_filter *ret, struct sb_err *err);

@@ -1,0 +1,80 @@
+/*
+ * Processes watched from outside, by the system calls that they make: who they are, where they
+ * stand, and what their calls mean. What ptrace and seccomp notification share; it delivers to the
+ * sink.
+ *
+ * Order: sb_watch_new(); sb_watch_first() once the command is started; then for every call of the
+ * table sb_watch_enter(), and when its outcome is known sb_watch_leave(), or sb_watch_guess() right
+ * away where it never will be; _fork(), _exec(), _gone() as they come; sb_watch_finish() and
+ * _free().
+ *
+ * A thread is named by its tid, a process by the tid of its leader. Threads that were never
+ * announced are looked up in /proc. Working directory and root are remembered, until a call may
+ * have changed them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+#include "tracer/decode.h"
+#include "tracer/sink.h"
+
+struct sb_watch;
+
+struct sb_watch_spec {
+	struct sb_sink *sink;
+	const char *backend; /* static: who saw it */
+	/*
+	 * The numbers that processes have in the trace. NULL: the watch counts by itself, from 0.
+	 * Else somebody else shares the trace (the collector, in hybrid): asked for the next free
+	 * one.
+	 */
+	uint32_t (*next_number)(void *arg);
+	void *arg;
+};
+
+int sb_watch_new(const struct sb_watch_spec *spec, struct sb_watch **ret, struct sb_err *err);
+void sb_watch_free(struct sb_watch *w);
+
+/* The command, which is about to exec `program` in `cwd`. */
+void sb_watch_first(struct sb_watch *w, pid_t pid, const char *program, char *const *argv,
+		    const char *cwd);
+
+/* A new process or thread, where the backend is told of it. */
+void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool thread);
+/*
+ * `tid` called exec, and it worked: the process is a new image now, its other threads are gone, and
+ * its leader is `pid`. Tells the exec, the interpreters that #! lines name, and the program's ELF
+ * interpreter.
+ */
+void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid);
+void sb_watch_gone(struct sb_watch *w, pid_t tid);
+
+/* A call under way: what it named, made absolute before the call could change anything. */
+struct sb_watch_call;
+
+/*
+ * `tid` makes this call. *ret is NULL where there is nothing to wait for. -ESRCH, -EPERM as
+ * sb_decode() (with -EPERM the blind spot is noted).
+ */
+int sb_watch_enter(struct sb_watch *w, pid_t tid, const struct sb_call *call,
+		   struct sb_watch_call **ret);
+/* It came back with `result` (-errno), and is told to the sink. Frees the call. */
+void sb_watch_leave(struct sb_watch *w, struct sb_watch_call *call, long result);
+/*
+ * It will not be heard of again: the outcome is looked up now, before the call goes on, as far as
+ * that can tell; unknown else. Frees the call. An exec stays open until the process is heard of
+ * again.
+ */
+void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call);
+void sb_watch_drop(struct sb_watch *w, struct sb_watch_call *call);
+
+/* The number in the trace of the image that `tid` runs now; -1: nobody that was heard of. */
+int64_t sb_watch_number(struct sb_watch *w, pid_t tid);
+/* Those that were heard of and still run; as sb_collector_running(). */
+size_t sb_watch_running(struct sb_watch *w, pid_t *pids, size_t cap);
+/* Settles what is open, and notes who lives on. */
+void sb_watch_finish(struct sb_watch *w);
