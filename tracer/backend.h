@@ -19,6 +19,7 @@ struct sb_trace_spec {
 	int wait_all;		/* wait for processes that outlive the command */
 	double timeout;		/* seconds; 0 none; the whole tree is killed */
 	int apart;		/* stdin is /dev/null, the command's output is our stderr */
+	int allow_uring;	/* leave io_uring to the command; else it fails with ENOSYS */
 	const char *program;	/* argv[0] as it was found, absolute */
 	struct sb_child *child; /* prepared; the backend starts it */
 };

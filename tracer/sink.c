@@ -11,6 +11,12 @@
 /* Events held for merging, over all processes; beyond it they are written, and readers add up. */
 #define HELD_MOST (1u << 16)
 
+/* Backends in one trace; the map's value for an event is its count and, below it, who saw it. */
+#define BACKENDS_MOST	 8u
+#define BACKEND_BITS	 3u
+#define VALUE_COUNT(v)	 ((uintptr_t)(v) >> BACKEND_BITS)
+#define VALUE_BACKEND(v) ((uintptr_t)(v) & (BACKENDS_MOST - 1))
+
 /* What is known of a real path; bits of a map's value. */
 #define PATH_USED    1u /* something worked on it */
 #define PATH_EXISTED 2u
@@ -18,7 +24,8 @@
 
 struct sb_sink {
 	struct sb_sink_spec spec;
-	struct sb_map *tables; /* by process: event -> count */
+	const char *backends[BACKENDS_MOST]; /* the first is the trace's own */
+	struct sb_map *tables;		     /* by process: event -> VALUE_* */
 	size_t table_count;
 	size_t held;
 	struct sb_map paths; /* real path -> PATH_* */
@@ -42,6 +49,7 @@ int sb_sink_new(const struct sb_sink_spec *spec, struct sb_sink **ret, struct sb
 	if (!sink)
 		return sb_fail(err, ENOMEM, "start the trace");
 	sink->spec = *spec;
+	sink->backends[0] = spec->backend;
 	*ret = sink;
 	return 0;
 }
@@ -128,9 +136,9 @@ static void write_event(struct sb_sink *sink, uint32_t process, const struct sb_
 {
 	struct event_key key;
 	struct sb_event ev = {.process = process,
-			      .backend = sink->spec.backend,
+			      .backend = sink->backends[VALUE_BACKEND(e->value)],
 			      .existed = SB_TRI_UNKNOWN,
-			      .count = (uintptr_t)e->value};
+			      .count = VALUE_COUNT(e->value)};
 
 	memcpy(&key, e->key, sizeof key);
 	ev.kind = key.kind;
@@ -174,6 +182,20 @@ void sb_sink_existed(struct sb_sink *sink, const char *real, enum sb_tri existed
 		remember_path(sink, real, existed == SB_YES ? PATH_EXISTED : PATH_NEW);
 }
 
+/* Its place among the backends; more than there is room for are taken for the trace's own. */
+static unsigned backend_index(struct sb_sink *sink, const char *name)
+{
+	if (!name)
+		return 0;
+	for (unsigned i = 0; i < BACKENDS_MOST; i++) {
+		if (!sink->backends[i])
+			sink->backends[i] = name;
+		if (strcmp(sink->backends[i], name) == 0)
+			return i;
+	}
+	return 0;
+}
+
 void sb_sink_event(struct sb_sink *sink, const struct sb_event *ev)
 {
 	struct event_key key = {(uint8_t)ev->kind, (uint8_t)ev->op, (int16_t)ev->outcome};
@@ -197,7 +219,9 @@ void sb_sink_event(struct sb_sink *sink, const struct sb_event *ev)
 		no_memory(sink);
 		return;
 	}
-	e->value = (void *)((uintptr_t)e->value + ev->count);
+	if (fresh)
+		e->value = (void *)(uintptr_t)backend_index(sink, ev->backend);
+	e->value = (void *)((uintptr_t)e->value + (ev->count << BACKEND_BITS));
 	sink->held += fresh ? 1 : 0;
 	if (sink->held > HELD_MOST)
 		for (size_t i = 0; i < sink->table_count; i++)

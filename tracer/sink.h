@@ -28,7 +28,10 @@ void sb_sink_free(struct sb_sink *sink);
 /* Nothing at or below `path` (absolute) is an event. */
 void sb_sink_hide(struct sb_sink *sink, const char *path);
 void sb_sink_process(struct sb_sink *sink, const struct sb_trace_process *p);
-/* `backend` is filled in here. Strings are copied. */
+/*
+ * A `backend` of NULL becomes the sink's; one that is given is static. What several saw stands
+ * once, as the first one's. Strings are copied.
+ */
 void sb_sink_event(struct sb_sink *sink, const struct sb_event *ev);
 /* A write that worked found its file there (or not). The first answer for a real path stands. */
 void sb_sink_existed(struct sb_sink *sink, const char *real, enum sb_tri existed);
