@@ -82,16 +82,21 @@ int sb_child_find(const char *name, char *const *envp, struct sb_buf *ret, struc
 				  : sb_fail(err, ENOENT, "find '%s' in PATH", name);
 }
 
+void sb_child_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	for (size_t i = 0; i < COUNT(passed_on); i++)
+		sigaddset(ret, passed_on[i]);
+}
+
 void sb_child_prepare(struct sb_child *child)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
 	sigset_t set;
 
 	*child = (struct sb_child){.prepared = true};
-	sigemptyset(&set);
+	sb_child_signals(&set);
 	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < COUNT(passed_on); i++)
-		sigaddset(&set, passed_on[i]);
 	(void)sigprocmask(SIG_BLOCK, &set, &child->mask);
 	/* Ignored by whoever started us, it would take the command's status away from us. */
 	(void)sigaction(SIGCHLD, &standard, &child->chld);
@@ -131,34 +136,64 @@ static int exec_by_shell(const char *path, char *const *argv, char *const *envp)
 	return errno;
 }
 
-/* In the child: never returns. What failed goes up the pipe as an errno. */
+/* What goes up the pipe where the command was not reached. */
+struct failure {
+	int code;
+	int hook; /* it was the backend's */
+};
+
+/* In the child: never returns. */
 static void become(struct sb_child *child, const char *path, char *const *argv, char *const *envp,
 		   bool apart, int report)
 {
-	int failed = 0;
+	struct failure failed = {0};
 
 	if (apart) {
 		int null = open("/dev/null", O_RDONLY);
 
 		if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 		    dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-			failed = errno;
+			failed.code = errno;
 		if (null > STDERR_FILENO)
 			close(null);
 	}
 	sb_child_restore(child);
-	if (!failed) {
+	if (!failed.code && child->hooks && child->hooks->inside) {
+		failed.code = -child->hooks->inside(child->hooks->arg);
+		failed.hook = failed.code != 0;
+	}
+	if (!failed.code) {
 		(void)execve(path, argv, envp);
-		failed = errno == ENOEXEC ? exec_by_shell(path, argv, envp) : errno;
+		failed.code = errno == ENOEXEC ? exec_by_shell(path, argv, envp) : errno;
 	}
 	(void)!write(report, &failed, sizeof failed); /* nobody is left to be told */
 	_exit(127);
 }
 
+/* The parent's side, until the command is reached or given up. */
+static int accompany(const struct sb_child *child, pid_t pid, int up, const char *path,
+		     struct sb_err *err)
+{
+	const struct sb_child_hooks *hooks = child->hooks;
+	struct failure failed = {0};
+	int rc = hooks && hooks->beside ? hooks->beside(hooks->arg, pid, up, err) : 0;
+
+	if (rc < 0) {
+		(void)kill(pid, SIGKILL);
+		return rc;
+	}
+	if (read(up, &failed, sizeof failed) != (ssize_t)sizeof failed || !failed.code)
+		return 0;
+	if (failed.hook)
+		return sb_fail(err, SB_ESAID, "start '%s': %s: %s", path, hooks->what,
+			       strerror(failed.code));
+	return sb_fail(err, failed.code, "start '%s'", path);
+}
+
 int sb_child_start(struct sb_child *child, const char *path, char *const *argv, char *const *envp,
 		   bool apart, struct sb_err *err)
 {
-	int pipes[2], failed = 0;
+	int pipes[2];
 
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return sb_fail(err, errno, "start '%s': make a pipe", path);
@@ -170,13 +205,12 @@ int sb_child_start(struct sb_child *child, const char *path, char *const *argv, 
 	if (pid == 0)
 		become(child, path, argv, envp, apart, down);
 	close(sb_steal_fd(&down));
-	ssize_t n = read(up, &failed, sizeof failed);
-	if (n == (ssize_t)sizeof failed && failed > 0) {
-		(void)waitpid(pid, NULL, 0);
-		return sb_fail(err, failed, "start '%s'", path);
-	}
-	child->pid = pid;
-	return 0;
+	int rc = accompany(child, pid, up, path, err);
+	if (rc < 0)
+		(void)waitpid(pid, NULL, __WALL); /* a hook may have done it */
+	else
+		child->pid = pid;
+	return rc;
 }
 
 /* Whether a shell with job control looks after us: then it must see us stop. */
@@ -191,7 +225,7 @@ static bool in_foreground(void)
  * Stops as the command did, and continues it when we are continued. A SIGSTOP where there is no
  * shell to see it was sent by somebody who will continue the command, not us.
  */
-static void stop_too(struct sb_child *child, int sig)
+void sb_child_stopped(struct sb_child *child, int sig)
 {
 	sigset_t one;
 
@@ -207,17 +241,15 @@ static void stop_too(struct sb_child *child, int sig)
 	(void)kill(child->pid, SIGCONT);
 }
 
-static void pass_on(struct sb_child *child, const siginfo_t *info)
+void sb_child_signalled(struct sb_child *child, int sig, int si_code)
 {
-	int sig = info->si_signo;
-
 	if (!child->pid) {
 		child->told_to_end |=
 			sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT;
 		return;
 	}
 	/* From the terminal, or from the kernel: the command had it as well. */
-	if (info->si_code > 0)
+	if (si_code > 0)
 		return;
 	for (size_t i = 0; i < COUNT(passed_on); i++)
 		if (sig == passed_on[i])
@@ -236,7 +268,7 @@ static int look_at(struct sb_child *child, int *ret_status)
 			*ret_status = status;
 			return 1;
 		}
-		stop_too(child, WSTOPSIG(status));
+		sb_child_stopped(child, WSTOPSIG(status));
 	}
 	return 0;
 }
@@ -250,11 +282,9 @@ int sb_child_wait(struct sb_child *child, double seconds, int *ret_status)
 
 	if (child->pid && look_at(child, ret_status))
 		return 1;
-	sigemptyset(&set);
+	sb_child_signals(&set);
 	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < COUNT(passed_on); i++)
-		sigaddset(&set, passed_on[i]);
 	if (sigtimedwait(&set, &info, &patience) > 0)
-		pass_on(child, &info);
+		sb_child_signalled(child, info.si_signo, info.si_code);
 	return child->pid ? look_at(child, ret_status) : 0;
 }

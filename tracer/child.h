@@ -19,8 +19,22 @@
 #include "common/buf.h"
 #include "common/err.h"
 
+/*
+ * What a backend does between fork and exec. `inside` runs in the child, right before it becomes
+ * the command: -errno, and it does not. `beside` runs in the parent at the same time, and has to
+ * return once `up` is readable: the exec has worked or failed then; where it fails itself, the
+ * child is killed. Either may be NULL.
+ */
+struct sb_child_hooks {
+	int (*inside)(void *arg);
+	int (*beside)(void *arg, pid_t pid, int up, struct sb_err *err);
+	void *arg;
+	const char *what; /* that `inside` does: "install the seccomp filter" */
+};
+
 struct sb_child {
-	pid_t pid; /* 0 until started, and when it has ended */
+	pid_t pid;			    /* 0 until started, and when it has ended */
+	const struct sb_child_hooks *hooks; /* set it before the start; NULL: none */
 	sigset_t mask;
 	struct sigaction chld, pipe, xfsz;
 	struct rlimit file_size;
@@ -43,4 +57,10 @@ int sb_child_start(struct sb_child *child, const char *path, char *const *argv, 
 		   bool apart, struct sb_err *err);
 /* Waits at most so many seconds. 1: it ended, *ret_status is its wait status; 0: not yet. */
 int sb_child_wait(struct sb_child *child, double seconds, int *ret_status);
+
+/* For who waits by himself: a signal came to us; the command was stopped by one. */
+void sb_child_signalled(struct sb_child *child, int sig, int si_code);
+void sb_child_stopped(struct sb_child *child, int sig);
+/* The set of signals that sb_child_signalled() is about; all are blocked until the end. */
+void sb_child_signals(sigset_t *ret);
 void sb_child_restore(struct sb_child *child);

@@ -53,6 +53,9 @@ enum sb_blind {
 	SB_BLIND_LOST,		 /* records that found no room */
 	SB_BLIND_SANDBOX,	 /* its own seccomp filter kept us from asking for more */
 	SB_BLIND_PRIVILEGE_LOST, /* ran under no_new_privs, without its privilege */
+	SB_BLIND_URING,		 /* io_uring was allowed: what it opened was not seen */
+	SB_BLIND_MEMORY,	 /* we may not read its memory: its paths were not seen */
+	SB_BLIND_DEBUGGER,	 /* refused as a debugger: one tracer is all that there can be */
 	SB_BLIND_COUNT
 };
 
