@@ -136,13 +136,14 @@ $(BUILD)/tests/targets/%: tests/targets/%.c $(wildcard tests/targets/*.h)
 		$$(sed -n 's,^// libs: ,,p' $<)
 
 # What the tests themselves use.
-$(BUILD)/tests/tools/%: tests/tools/%.c
+$(BUILD)/tests/tools/%: tests/tools/%.c $(wildcard tests/tools/*.h)
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O1 -g $(DEPS_CFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
 		-o $@ $< $$(sed -n 's,^// libs: ,,p' $<)
 
 # Those that read traces are linked with the program's own parts.
-$(BUILD)/tests/tools/holds $(BUILD)/tests/tools/oracle: $(BUILD)/tests/tools/%: tests/tools/%.c $(LIB_OBJ)
+$(BUILD)/tests/tools/holds $(BUILD)/tests/tools/oracle: $(BUILD)/tests/tools/%: tests/tools/%.c \
+		$(wildcard tests/tools/*.h) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
 		-o $@ $(filter %.c %.o,$^) $(LIBS)
@@ -174,7 +175,7 @@ check check-all:
 	@$(MAKE) --no-print-directory deps SETS="build check subject"
 	@$(MAKE) --no-print-directory check-built ALL=$(if $(filter %all,$@),--all)
 check-built: all unit-binaries targets roots
-	@tests/run --build $(BUILD) --parts unit,cli $(ALL) $(ONLY)
+	@tests/run --build $(BUILD) --parts unit,cli,conformance $(ALL) $(ONLY)
 
 .PHONY: bench bench-built demo demo-built
 bench:

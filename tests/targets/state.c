@@ -70,9 +70,10 @@ static void process(void)
 
 	umask(mask);
 	prctl(PR_GET_NAME, name);
-	printf("umask %o, nice %d, dumpable %d, no_new_privs %d, seccomp %d\n", mask,
-	       getpriority(PRIO_PROCESS, 0), prctl(PR_GET_DUMPABLE),
-	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), prctl(PR_GET_SECCOMP));
+	printf("umask %o, nice %d, dumpable %d\n", mask, getpriority(PRIO_PROCESS, 0),
+	       prctl(PR_GET_DUMPABLE));
+	printf("no_new_privs %d, seccomp %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+	       prctl(PR_GET_SECCOMP));
 	printf("uid %d %d gid %d %d, tty %d, foreground %d\n", getuid(), geteuid(), getgid(),
 	       getegid(), isatty(0), tcgetpgrp(0) == getpgrp());
 	printf("cwd %s, name %s\n", getcwd(cwd, sizeof(cwd)) ? cwd : "?", name);

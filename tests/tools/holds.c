@@ -1,6 +1,6 @@
 /*
- * holds TRACE [FILE]: whether the trace holds what a target said it would do
- *(tests/targets/expect.h), read from FILE or stdin. Lines are
+ * holds [--blind LIST CHECK] TRACE [FILE]: whether the trace holds what a target said it would do
+ * (tests/targets/expect.h), read from FILE or stdin. Lines are
  *
  *	expect KIND OUTCOME COUNT PATH	the event is there: COUNT times in all, "-": at least once
  *	blind NAME PATH			the blind spot is there, "-": for whatever program
@@ -8,9 +8,9 @@
  *	only DIR			whatever lies below DIR was expected
  *	may-lose			lost events are no failure
  *
- * and anything else, which is the target's own output. A load is an open too. Prints what is
- *missing, then one line of sums; exits 1 when something is missing, lost, or the trace was cut
- *short.
+ * and anything else, which is the target's own output. A load is an open too. LIST is what the
+ * backend is documented not to see (blind_list.h). Prints what is missing, then one line of sums;
+ * exits 1 when something is missing, lost, or the trace was cut short.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,6 +21,7 @@
 #include "common/cleanup.h"
 #include "common/map.h"
 #include "common/path.h"
+#include "tests/tools/blind_list.h"
 #include "tracer/trace.h"
 
 struct state {
@@ -28,7 +29,8 @@ struct state {
 	struct sb_map seen;   /* "KIND OUTCOME PATH" -> count, as a number in the pointer */
 	struct sb_map wanted; /* paths that a line named */
 	struct sb_map only;
-	unsigned long expected, missing;
+	struct blind_list list;
+	unsigned long expected, missing, excused;
 	bool may_lose;
 };
 
@@ -66,6 +68,10 @@ static int index_events(struct state *st)
 
 static void miss(struct state *st, const char *line, const char *why)
 {
+	if (blind_list_excuses(&st->list, line)) {
+		st->excused++;
+		return;
+	}
 	st->missing++;
 	if (st->missing <= 20)
 		printf("missing (%s): %s\n", why, line);
@@ -87,12 +93,29 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-static int hold_expect(struct state *st, const char *line)
+/* How often; an outcome that is not known may be any, where the backend is one that cannot tell. */
+static int count_seen(struct state *st, const char *kind, int outcome, const char *path,
+		      uintptr_t *ret)
 {
 	auto_buf key = SB_BUF_INIT;
+
+	*ret = 0;
+	for (int unknown = 0; unknown <= st->list.unknown; unknown++) {
+		const struct sb_map_entry *entry;
+
+		if (key_of(&key, kind, unknown ? SB_OUTCOME_UNKNOWN : outcome, path) < 0)
+			return -1;
+		entry = sb_map_finds(&st->seen, sb_buf_str(&key));
+		*ret += entry ? (uintptr_t)entry->value : 0;
+	}
+	return 0;
+}
+
+static int hold_expect(struct state *st, const char *line)
+{
 	auto_free char *path = NULL;
-	const struct sb_map_entry *entry;
 	char kind[16], count[32], why[64];
+	uintptr_t seen;
 	int outcome, at = 0;
 
 	if (sscanf(line, "expect %15s %d %31s %n", kind, &outcome, count, &at) != 3 || !at)
@@ -102,16 +125,27 @@ static int hold_expect(struct state *st, const char *line)
 		return -1;
 	unescape(path);
 	st->expected++;
-	if (!sb_map_adds(&st->wanted, path, NULL) || key_of(&key, kind, outcome, path) < 0)
+	if (!sb_map_adds(&st->wanted, path, NULL) || count_seen(st, kind, outcome, path, &seen) < 0)
 		return -1;
-	entry = sb_map_finds(&st->seen, sb_buf_str(&key));
-	if (!entry) {
+	if (!seen) {
 		miss(st, line, "not seen");
-	} else if (strcmp(count, "-") && strtoumax(count, NULL, 10) != (uintptr_t)entry->value) {
-		snprintf(why, sizeof(why), "seen %" PRIuPTR " times", (uintptr_t)entry->value);
+	} else if (strcmp(count, "-") && !st->list.merged && strtoumax(count, NULL, 10) != seen) {
+		snprintf(why, sizeof(why), "seen %" PRIuPTR " times", seen);
 		miss(st, line, why);
 	}
 	return 0;
+}
+
+static bool has_blind(const struct state *st, const char *name, const char *path)
+{
+	for (size_t i = 0; i < st->trace->end.blind_count; i++) {
+		const struct sb_trace_blind *blind = &st->trace->end.blind[i];
+
+		if (!strcmp(sb_blind_name(blind->blind), name) &&
+		    (!strcmp(path, "-") || (blind->path && !strcmp(blind->path, path))))
+			return true;
+	}
+	return false;
 }
 
 static int hold_blind(struct state *st, const char *line)
@@ -121,14 +155,8 @@ static int hold_blind(struct state *st, const char *line)
 	if (sscanf(line, "blind %31s %4095s", name, path) != 2)
 		return -1;
 	st->expected++;
-	for (size_t i = 0; i < st->trace->end.blind_count; i++) {
-		const struct sb_trace_blind *blind = &st->trace->end.blind[i];
-
-		if (!strcmp(sb_blind_name(blind->blind), name) &&
-		    (!strcmp(path, "-") || (blind->path && !strcmp(blind->path, path))))
-			return 0;
-	}
-	miss(st, line, "no such blind spot");
+	if (!has_blind(st, name, path))
+		miss(st, line, "no such blind spot");
 	return 0;
 }
 
@@ -193,34 +221,63 @@ static void hold_only(struct state *st)
 	}
 }
 
+/* The list is held to what it says: where it excuses, the trace says why; and it excuses something.
+ */
+static void hold_list(struct state *st)
+{
+	for (size_t i = 0; i < st->list.count; i++) {
+		const struct blind_rule *rule = &st->list.rules[i];
+
+		if (rule->used && strcmp(rule->why, "-") && strcmp(rule->why, "may") &&
+		    !has_blind(st, rule->why, "-")) {
+			st->missing++;
+			printf("missing: the blind spot %s, for %lu lines like '%s'\n", rule->why,
+			       rule->used, rule->line);
+		}
+		if (rule->exact && !rule->used && strcmp(rule->why, "may")) {
+			st->missing++;
+			printf("listed as not seen, but there is nothing that was not: '%s'\n",
+			       rule->line);
+		}
+	}
+}
+
 static int judge(struct state *st)
 {
 	const struct sb_trace_end *end = &st->trace->end;
 
+	if (end->lost && !st->may_lose && !blind_list_excuses(&st->list, "lost")) {
+		printf("%" PRIu64 " events were lost\n", end->lost);
+		st->missing++;
+	}
+	hold_list(st);
 	if (!end->closed)
 		printf("the trace was cut short\n");
-	if (end->lost && !st->may_lose)
-		printf("%" PRIu64 " events were lost\n", end->lost);
 	if (st->missing > 20)
 		printf("and %lu more\n", st->missing - 20);
-	printf("%lu expected, %lu missing, %" PRIu64 " lost\n", st->expected, st->missing,
-	       end->lost);
-	return st->missing || !end->closed || (end->lost && !st->may_lose);
+	printf("%lu expected, %lu missing, %lu excused, %" PRIu64 " lost\n", st->expected,
+	       st->missing, st->excused, end->lost);
+	return st->missing || !end->closed;
 }
 
 int main(int argc, char **argv)
 {
 	struct state st = {.seen = SB_MAP_INIT, .wanted = SB_MAP_INIT, .only = SB_MAP_INIT};
+	bool listed = argc > 4 && !strcmp(argv[1], "--blind");
 	struct sb_err err = SB_ERR_INIT;
 	struct sb_trace *trace = NULL;
-	FILE *file = argc > 2 ? fopen(argv[2], "re") : stdin;
-	int status = 2;
+	int first = listed ? 4 : 1, status = 2;
+	FILE *file = argc > first + 1 ? fopen(argv[first + 1], "re") : stdin;
 
-	if (argc < 2 || !file) {
-		fprintf(stderr, "usage: holds TRACE [FILE]\n");
+	if (argc <= first || !file) {
+		fprintf(stderr, "usage: holds [--blind LIST CHECK] TRACE [FILE]\n");
 		return 2;
 	}
-	if (sb_trace_load(argv[1], &trace, &err) < 0) {
+	if (listed && blind_list_read(&st.list, argv[2], argv[3]) < 0) {
+		fprintf(stderr, "holds: '%s' cannot be read as a list of blind spots\n", argv[2]);
+		return 2;
+	}
+	if (sb_trace_load(argv[first], &trace, &err) < 0) {
 		fprintf(stderr, "holds: %s\n", err.msg);
 		return 2;
 	}

@@ -2,6 +2,7 @@
 # trace must hold what it said. Here, under musl, with the libcs of an older and a newer machine.
 # timeout: 120
 . "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/torture.sh"
 
 held() { # PROGRAM
 	local dir=$PWD/in.$$ name=${1##*/}
@@ -9,11 +10,11 @@ held() { # PROGRAM
 	expect_status 0 "$1" "$dir" >/dev/null 2>"$name.alone" || return 1
 	rm -r "$dir"
 	mkdir -m 755 "$dir"
-	expect_status 0 sidebundle trace -b audit -o "$name.trace" -- "$1" "$dir" \
+	expect_status 0 sidebundle trace -b "$SB_BACKEND" -o "$name.trace" -- "$1" "$dir" \
 		>"$name.says" 2>"$name.traced" || { cat "$name.traced"; return 1; }
 	rm -r "$dir"
 	diff "$name.alone" "$name.traced" || return 1
-	"$SB_TOOLS/holds" "$name.trace" "$name.says"
+	holds "$name" <"$name.says"
 }
 
 sources=("$SB_TESTS/targets/every_call.c" "$SB_TESTS"/targets/every_call/*.c)

@@ -4,7 +4,6 @@
 d=$(fresh d)
 
 for how in prctl seccomp; do
-	also "filter-$how" may-lose "blind sandbox -"
 	check "its own seccomp filter, by $how" traced "filter-$how" 0 "$T/sandboxed" $how "$d"
 done
 

@@ -14,10 +14,15 @@ import "os"
 import "os/exec"
 
 func main() {
+	missing := os.Args[1] + "/" + "missing-" + os.Args[2]
+	fmt.Println("expect open 2 1 " + missing)
+	_, err := os.Open(missing)
+	fmt.Println("expect open 0 - /etc/hostname")
+	fmt.Println(err)
 	out, err := exec.Command("cat", "/etc/hostname").Output()
 	fmt.Println(string(out), err, len(os.Args))
-	if len(os.Args) < 3 {
-		out, err = exec.Command(os.Args[0], "once", "more").CombinedOutput()
+	if len(os.Args) < 4 {
+		out, err = exec.Command(os.Args[0], os.Args[1], "once", "more").CombinedOutput()
 		fmt.Println(string(out), err)
 	}
 	os.Exit(5)
@@ -31,9 +36,5 @@ for kind in static dynamic; do
 		skip_check "a Go program, $kind" "a Go that builds it"
 		continue
 	fi
-	check "a Go program, $kind" same go-$kind "$PWD/go-$kind"
-	children() {
-		echo "expect open 0 - /etc/hostname" | "$SB_TOOLS/holds" go-$kind.trace
-	}
-	check "what a Go program starts is seen, $kind" children
+	check "a Go program, $kind" same go-$kind "$PWD/go-$kind" "$PWD" first
 done
