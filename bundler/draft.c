@@ -347,20 +347,22 @@ const char *sb_draft_replay_name(const struct sb_trace *trace)
 static const char *command_of(const struct sb_trace *trace)
 {
 	for (size_t i = 0; i < trace->process_count; i++)
-		if (trace->processes[i].parent < 0)
+		if (trace->processes[i].parent < 0 && trace->processes[i].exe)
 			return trace->processes[i].exe;
 	return NULL;
 }
 
-static const char *const *writable_of(struct sb_draft *draft, const struct sb_trace *trace,
-				      struct sb_err *err)
+static const char *const *writable_of(struct sb_draft *draft, const struct sb_trace *const *runs,
+				      size_t run_count, struct sb_err *err)
 {
 	auto_writes writes = SB_WRITES_INIT;
 	auto_map dirs = SB_MAP_INIT;
 	const char **list = NULL;
 
-	if (sb_writes_read(&writes, trace, draft->set->root, err) < 0 ||
-	    sb_writes_directories(&writes, &dirs, err) < 0)
+	for (size_t i = 0; i < run_count; i++)
+		if (sb_writes_read(&writes, runs[i], draft->set->root, err) < 0)
+			return NULL;
+	if (sb_writes_directories(&writes, &dirs, err) < 0)
 		return NULL;
 	list = draft_array(draft, dirs.count + 1, sizeof *list);
 	for (size_t i = 0; list && i < dirs.count; i++) {
@@ -399,9 +401,10 @@ static int add_start(struct sb_draft *draft, const char *cwd, struct sb_err *err
 	return rc < 0 && rc != -ENOENT ? rc : 0;
 }
 
-int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_trace *trace,
-		    struct sb_err *err)
+int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_trace *const *runs,
+		    size_t run_count, struct sb_err *err)
 {
+	const struct sb_trace *trace = runs[0];
 	struct sb_reason why = {.why = SB_WHY_ENTRY, .from = name};
 	const char *library_path = draft_getenv(trace->header.env, "LD_LIBRARY_PATH");
 	struct sb_plan_entry entry = {
@@ -422,15 +425,15 @@ int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_tr
 	    join_library_path(draft, library_path) < 0)
 		return no_memory(err);
 	entry.exec = draft_string(draft, exec.s);
-	entry.writable = writable_of(draft, trace, err);
+	entry.writable = writable_of(draft, runs, run_count, err);
 	if (!entry.exec)
 		return no_memory(err);
 	if (!entry.writable)
 		return -err->code;
 	rc = find_closure(draft, library_path, draft_getenv(trace->header.env, "PATH"), true, &c,
 			  err);
-	if (rc == 0)
-		rc = add_trace(draft, c, trace, err);
+	for (size_t i = 0; i < run_count && rc == 0; i++)
+		rc = add_trace(draft, c, runs[i], err);
 	if (rc == 0)
 		rc = sb_closure_add(c->closure, entry.exec, &why, err);
 	if (rc == 0)

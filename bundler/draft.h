@@ -49,9 +49,12 @@ void sb_draft_free(struct sb_draft *draft);
  */
 int sb_draft_program(struct sb_draft *draft, const char *name, const char *path,
 		     const struct sb_trace *const *runs, size_t run_count, struct sb_err *err);
-/* The traced command, to be executed again as it was. */
-int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_trace *trace,
-		    struct sb_err *err);
+/*
+ * The traced command, to be executed again as it was the first of these times, with what all of
+ * them needed.
+ */
+int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_trace *const *runs,
+		    size_t run_count, struct sb_err *err);
 /* What the name of a replay's entry is, unless it is given another: inside the trace. */
 const char *sb_draft_replay_name(const struct sb_trace *trace);
 

@@ -50,6 +50,17 @@ static int remark(struct selection *s, enum sb_remark_kind kind, const char *pat
 							   : 0;
 }
 
+/* Not by inode: a restored copy is the same file. */
+static bool is_one_of(const struct sb_trace *trace, const struct sb_trace_file *was,
+		      const struct stat *st)
+{
+	for (; was; was = sb_trace_other_file(trace, was))
+		if ((off_t)was->size == st->st_size && was->mtime == st->st_mtim.tv_sec &&
+		    was->mtime_ns == (uint32_t)st->st_mtim.tv_nsec)
+			return true;
+	return false;
+}
+
 /* Says how a file differs from what the trace saw, where it does. */
 static int compare(struct selection *s, const char *real, struct sb_err *err)
 {
@@ -58,10 +69,7 @@ static int compare(struct selection *s, const char *real, struct sb_err *err)
 
 	if (!item || item->type != SB_ITEM_FILE)
 		return 0;
-	/* Not by inode: a restored copy is the same file. */
-	if (was && S_ISREG(was->mode) &&
-	    ((off_t)was->size != item->st.st_size || was->mtime != item->st.st_mtim.tv_sec ||
-	     was->mtime_ns != (uint32_t)item->st.st_mtim.tv_nsec))
+	if (was && S_ISREG(was->mode) && !is_one_of(s->trace, was, &item->st))
 		return remark(s, SB_REMARK_CHANGED, real, err);
 	if (sb_writes_changed(&s->writes, real) &&
 	    item->st.st_mtim.tv_sec >= s->trace->header.started)

@@ -175,10 +175,10 @@ static int fill(struct sb_draft *draft, const struct sb_create_options *o,
 		if (rc < 0)
 			return sb_wrap(err, "--from-host %s", p->path);
 	}
-	for (size_t i = 0; i < request->replay_count && rc == 0; i++) {
-		const struct sb_create_replay *p = &request->replays[i];
+	for (size_t i = 0; i < request->replays.count && rc == 0; i++) {
+		const struct sb_create_replay *p = &request->replays.items[i];
 
-		rc = sb_draft_replay(draft, p->name, p->trace, err);
+		rc = sb_draft_replay(draft, p->name, p->runs, p->run_count, err);
 		if (rc < 0)
 			return sb_wrap(err, "--from-trace %s", p->file);
 	}
@@ -253,13 +253,13 @@ static int write_bundle(struct sb_draft *draft, const struct sb_create_options *
 static int own_paths(const struct sb_create_options *o, const struct sb_create_request *request,
 		     struct sb_strv *ret, struct sb_err *err)
 {
-	for (size_t i = 0; i <= request->replay_count; i++) {
-		bool last = i == request->replay_count;
+	for (size_t i = 0; i <= request->replays.source_count; i++) {
+		bool last = i == request->replays.source_count;
 		auto_buf path = SB_BUF_INIT, real = SB_BUF_INIT;
 		struct sb_err ignored = SB_ERR_INIT;
 
 		if (sb_path_absolute(&path, request->cwd,
-				     last ? o->out_dir : request->replays[i].file) < 0 ||
+				     last ? o->out_dir : request->replays.sources[i].file) < 0 ||
 		    (last && (sb_buf_putc(&path, '/') < 0 || sb_buf_puts(&path, o->name) < 0)))
 			return sb_fail(err, ENOMEM, "read the command line");
 		if (sb_resolve("", path.s, SB_RESOLVE_MISSING, NULL, NULL, &real, &ignored) == 0 &&

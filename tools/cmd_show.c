@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +6,9 @@
 #include <unistd.h>
 
 #include "common/buf.h"
-#include "common/log.h"
 #include "common/map.h"
 #include "tools/command.h"
+#include "tools/gaps.h"
 #include "tools/show.h"
 #include "tracer/trace_write.h"
 
@@ -103,26 +102,6 @@ static void print_json(const struct sb_trace *t, const struct options *o, unsign
 			sb_trace_print_event(stdout, &t->events[i]);
 }
 
-/* What could not be seen belongs to the answer, but not to the results. */
-static void say_gaps(const struct sb_trace *t, const char *path)
-{
-	if (!t->end.closed)
-		sb_log(SB_LOG_WARN,
-		       "%s: cut short: it has no closing line, and is read as far as "
-		       "it goes",
-		       path);
-	if (t->end.lost)
-		sb_log(SB_LOG_WARN, "%s: %" PRIu64 " records were lost: it is not complete", path,
-		       t->end.lost);
-	for (size_t i = 0; i < t->end.blind_count; i++) {
-		const struct sb_trace_blind *b = &t->end.blind[i];
-
-		sb_log(SB_LOG_INFO, "%s: %s (%s, %" PRIu64 " times): %s", path,
-		       b->path ? b->path : "-", sb_blind_name(b->blind), b->count,
-		       sb_blind_text(b->blind));
-	}
-}
-
 static int show(const struct options *o, const char *path, struct sb_err *err)
 {
 	const char *format = o->format ? o->format : o->zero ? "paths" : "table";
@@ -140,7 +119,8 @@ static int show(const struct options *o, const char *path, struct sb_err *err)
 		rc = sb_trace_load(path, &t, err);
 	if (rc < 0)
 		return rc;
-	say_gaps(t, path);
+	/* What could not be seen belongs to the answer, but not to the results. */
+	sb_warn_gaps(t, path);
 	if (o->tree) {
 		rc = sb_show_tree(t, err);
 	} else if (strcmp(format, "paths") == 0) {

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bundler/draft.h"
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "tools/words.h"
@@ -16,7 +15,7 @@ static int no_memory(struct sb_err *err)
 	return sb_fail(err, ENOMEM, "read the command line");
 }
 
-static bool is_plain_name(const char *name)
+bool sb_is_plain_name(const char *name)
 {
 	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
 	       strlen(name) <= NAME_MAX;
@@ -102,7 +101,7 @@ static int read_program(struct sb_create_request *r, const struct sb_create_opti
 	p->name = strdup(sb_path_base(copy));
 	if (!p->name)
 		return no_memory(err);
-	if (!is_plain_name(p->name))
+	if (!sb_is_plain_name(p->name))
 		return sb_fail(err, SB_EUSAGE, "--from-host: '%s' names no program", copy);
 	p->path = find_program(r, o->trace_root, copy, err);
 	if (!p->path)
@@ -122,28 +121,6 @@ static int read_program(struct sb_create_request *r, const struct sb_create_opti
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
-}
-
-/* FILE[::entry=NAME] */
-static int read_replay(struct sb_create_request *r, const char *arg, struct sb_err *err)
-{
-	static const char mark[] = "::entry=";
-	struct sb_create_replay *p = &r->replays[r->replay_count++];
-	const char *given = strstr(arg, mark);
-
-	p->file = given ? strndup(arg, (size_t)(given - arg)) : strdup(arg);
-	if (!p->file)
-		return no_memory(err);
-	int rc = sb_trace_load(p->file, &p->trace, err);
-	if (rc < 0)
-		return rc;
-	p->name = given ? given + strlen(mark) : sb_draft_replay_name(p->trace);
-	if (!is_plain_name(p->name))
-		return sb_fail(
-			err, SB_EUSAGE,
-			"--from-trace: '%s' is no name for an entry (give one: %s::entry=NAME)",
-			p->name, p->file);
 	return 0;
 }
 
@@ -201,10 +178,10 @@ static int check_names(const struct sb_create_request *r, struct sb_err *err)
 {
 	auto_map names = SB_MAP_INIT;
 
-	for (size_t i = 0; i < r->program_count + r->replay_count; i++) {
+	for (size_t i = 0; i < r->program_count + r->replays.count; i++) {
 		bool replay = i >= r->program_count;
 		const char *name =
-			replay ? r->replays[i - r->program_count].name : r->programs[i].name;
+			replay ? r->replays.items[i - r->program_count].name : r->programs[i].name;
 		int is_new;
 
 		if (!sb_map_adds(&names, name, &is_new))
@@ -212,7 +189,8 @@ static int check_names(const struct sb_create_request *r, struct sb_err *err)
 		if (!is_new)
 			return sb_fail(err, SB_EUSAGE,
 				       "two entries would be called '%s': rename a traced one with "
-				       "--from-trace FILE::entry=NAME",
+				       "--from-trace FILE::entry=NAME (once for each command of a "
+				       "merged trace)",
 				       name);
 	}
 	return 0;
@@ -225,17 +203,16 @@ static int read_all(const struct sb_create_options *o, struct sb_create_request 
 
 	r->cwd = getcwd(NULL, 0);
 	r->programs = calloc(o->from_host.count + 1, sizeof *r->programs);
-	r->replays = calloc(o->from_trace.count + 1, sizeof *r->replays);
 	r->copies = calloc(o->copy_dir.count + 1, sizeof *r->copies);
 	if (!r->cwd)
 		return sb_fail(err, errno, "ask for the current directory");
-	if (!r->programs || !r->replays || !r->copies)
+	if (!r->programs || !r->copies)
 		return no_memory(err);
 	rc = check_variables(&o->set_env, err);
 	for (size_t i = 0; i < o->from_host.count && rc == 0; i++)
 		rc = read_program(r, o, o->from_host.items[i], err);
 	for (size_t i = 0; i < o->from_trace.count && rc == 0; i++)
-		rc = read_replay(r, o->from_trace.items[i], err);
+		rc = sb_create_replays_read(&r->replays, o->from_trace.items[i], err);
 	for (size_t i = 0; i < o->copy_dir.count && rc == 0; i++)
 		rc = read_copy(r, o->copy_dir.items[i], err);
 	if (rc == 0)
@@ -255,7 +232,7 @@ int sb_create_request_read(const struct sb_create_options *o, struct sb_create_r
 		return sb_fail(err, SB_EUSAGE,
 			       "create: nothing to offer: give --from-host or --from-trace (see "
 			       "create --help)");
-	if (!is_plain_name(o->name))
+	if (!sb_is_plain_name(o->name))
 		return sb_fail(err, SB_EUSAGE, "--name: '%s' is not a plain file name", o->name);
 	rc = read_all(o, &request, err);
 	if (rc < 0)
@@ -274,16 +251,12 @@ void sb_create_request_free(struct sb_create_request *r)
 		free(r->programs[i].name);
 		free(r->programs[i].path);
 	}
-	for (size_t i = 0; i < r->replay_count; i++) {
-		sb_trace_free(r->replays[i].trace);
-		free(r->replays[i].file);
-	}
 	for (size_t i = 0; i < r->copy_count; i++) {
 		free(r->copies[i].source);
 		free(r->copies[i].dest);
 	}
 	free(r->programs);
-	free(r->replays);
+	sb_create_replays_free(&r->replays);
 	free(r->copies);
 	free(r->cwd);
 	sb_strv_free(&r->include);

@@ -10,7 +10,7 @@
 #include "common/map.h"
 #include "common/strv.h"
 #include "tools/command.h"
-#include "tracer/trace.h"
+#include "tools/create_replay.h"
 
 struct sb_create_options {
 	struct sb_strings from_host, from_trace, copy_dir, set_env, include, exclude;
@@ -25,13 +25,6 @@ struct sb_create_program {
 	size_t run_count;
 };
 
-/* --from-trace */
-struct sb_create_replay {
-	const char *name; /* in the trace, or in argv */
-	char *file;
-	struct sb_trace *trace;
-};
-
 struct sb_create_copy {
 	char *source, *dest;
 };
@@ -39,8 +32,7 @@ struct sb_create_copy {
 struct sb_create_request {
 	struct sb_create_program *programs;
 	size_t program_count;
-	struct sb_create_replay *replays;
-	size_t replay_count;
+	struct sb_create_replays replays;
 	struct sb_create_copy *copies;
 	size_t copy_count;
 	struct sb_strv include, exclude; /* absolute, or with two stars in front */
@@ -50,3 +42,6 @@ struct sb_create_request {
 int sb_create_request_read(const struct sb_create_options *o, struct sb_create_request *ret,
 			   struct sb_err *err);
 void sb_create_request_free(struct sb_create_request *request);
+
+/* Whether it may stand in bin/, or name a bundle. */
+bool sb_is_plain_name(const char *name);

@@ -1,6 +1,6 @@
 /*
  * The trace file, sidebundle-trace(5): JSON Lines; a header, then processes, events and files in
- * any order, then a closing line.
+ * any order, then a closing line. A merged trace holds those of several commands.
  *
  * Writing: sb_trace_create(), then _process(), _event() and _file() in any order, then _close().
  * What was written is flushed line by line in large pieces; a trace that was never closed is read
@@ -20,19 +20,32 @@
 #include "common/err.h"
 #include "tracer/event.h"
 
+struct sb_trace_command;
+
 struct sb_trace_header {
 	const char *backend;	 /* "audit" */
+	const char *why;	 /* chosen by "auto": why it took no better one; NULL else */
 	const char *version;	 /* of sidebundle */
 	const char *arch;	 /* uname machine */
 	const char *cwd;	 /* where the command was started */
 	const char *const *argv; /* the command, NULL-terminated */
 	const char *const *env;	 /* "K=V", NULL-terminated; secret-looking names left out */
 	int64_t started;	 /* seconds since the epoch */
+	/* Of a merged trace: its commands, of which the above is the first. */
+	const struct sb_trace_command *commands;
+	size_t command_count; /* 0: not merged */
+};
+
+/* One traced command, and how it ended. */
+struct sb_trace_command {
+	struct sb_trace_header header;
+	int status; /* wait status; -1: not known, its trace was cut short */
 };
 
 struct sb_trace_process {
 	uint32_t id;
-	int64_t parent; /* id of the image that forked or exec'd this one; -1 none */
+	uint32_t command; /* index of the command that it belongs to */
+	int64_t parent;	  /* id of the image that forked or exec'd this one; -1 none */
 	pid_t pid, ppid;
 	bool forked;		 /* runs on without exec */
 	const char *exe;	 /* absolute, as executed; NULL where not known */
@@ -47,6 +60,9 @@ struct sb_trace_file {
 	int64_t mtime; /* seconds */
 	uint32_t mtime_ns;
 	uint32_t mode; /* st_mode */
+	/* In a merged trace other machines may have had other files of that name: see
+	 * sb_trace_other_file(). */
+	size_t other; /* index + 1, 0 none */
 };
 
 struct sb_trace_blind {
@@ -80,6 +96,8 @@ void sb_trace_abandon(struct sb_trace_writer *w);
 
 struct sb_trace {
 	struct sb_trace_header header;
+	struct sb_trace_command *commands; /* one, unless it is merged */
+	size_t command_count;
 	struct sb_trace_process *processes; /* index: sb_event.process (ids are renumbered to it) */
 	size_t process_count;
 	struct sb_event *events;
@@ -98,3 +116,6 @@ int sb_trace_load(const char *path, struct sb_trace **ret, struct sb_err *err);
 void sb_trace_free(struct sb_trace *trace);
 /* The file's note, NULL where there is none. */
 const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *trace, const char *real);
+/* Another file that had this name, on another machine; NULL where there is no more. */
+const struct sb_trace_file *sb_trace_other_file(const struct sb_trace *trace,
+						const struct sb_trace_file *file);

@@ -174,20 +174,14 @@ static int process_index(struct reader *r, int64_t id, uint32_t *ret)
 	return sb_store_process(r->trace, (uint32_t)id, ret) < 0 ? no_memory(r) : 0;
 }
 
-static int read_header(struct reader *r)
+/* What stands there of one command. */
+static int read_command(struct reader *r, struct sb_trace_header *h)
 {
-	struct sb_trace_header *h = &r->trace->header;
-	const cJSON *version = get(r, "sidebundle-trace");
-
-	if (!cJSON_IsNumber(version))
-		return sb_fail(r->err, SB_ESAID, "not a sidebundle trace");
-	if (version->valuedouble != 1)
-		return sb_fail(r->err, SB_ESAID,
-			       "a trace of format %g, which this sidebundle does not know",
-			       version->valuedouble);
 	int rc = get_bytes(r, "version", false, &h->version);
 	if (rc == 0)
 		rc = get_bytes(r, "backend", false, &h->backend);
+	if (rc == 0)
+		rc = get_bytes(r, "auto", false, &h->why);
 	if (rc == 0)
 		rc = get_bytes(r, "arch", false, &h->arch);
 	if (rc == 0)
@@ -203,10 +197,62 @@ static int read_header(struct reader *r)
 	return rc;
 }
 
+/* Those of a merged trace; any other has one, that of the header. */
+static int read_commands(struct reader *r)
+{
+	struct sb_trace *t = r->trace;
+	const cJSON *list = get(r, "commands"), *item, *whole = r->line;
+	int count = cJSON_GetArraySize(list);
+	int rc = 0;
+
+	if (list && (!cJSON_IsArray(list) || !count))
+		return wrong(r, "commands", "a list");
+	t->commands = sb_store_keep(t, (size_t)(list ? count : 1) * sizeof *t->commands);
+	if (!t->commands)
+		return no_memory(r);
+	if (!list) {
+		t->commands[t->command_count++] = (struct sb_trace_command){t->header, -1};
+		return 0;
+	}
+	cJSON_ArrayForEach(item, list)
+	{
+		struct sb_trace_command *c = &t->commands[t->command_count++];
+		int64_t status;
+
+		if (!cJSON_IsObject(item))
+			return wrong(r, "commands", "a list of objects");
+		r->line = item;
+		rc = read_command(r, &c->header);
+		if (rc == 0)
+			rc = get_number(r, "status", 0, 0xffff, -1, &status);
+		r->line = whole;
+		if (rc < 0)
+			return sb_wrap(r->err, "command %zu", t->command_count);
+		c->status = (int)status;
+	}
+	t->header.commands = t->commands;
+	t->header.command_count = t->command_count;
+	return 0;
+}
+
+static int read_header(struct reader *r)
+{
+	const cJSON *version = get(r, "sidebundle-trace");
+
+	if (!cJSON_IsNumber(version))
+		return sb_fail(r->err, SB_ESAID, "not a sidebundle trace");
+	if (version->valuedouble != 1)
+		return sb_fail(r->err, SB_ESAID,
+			       "a trace of format %g, which this sidebundle does not know",
+			       version->valuedouble);
+	int rc = read_command(r, &r->trace->header);
+	return rc < 0 ? rc : read_commands(r);
+}
+
 static int read_process(struct reader *r)
 {
 	struct sb_trace_process p = {.parent = -1};
-	int64_t id, parent, pid, ppid;
+	int64_t id, parent, pid, ppid, command;
 	uint32_t above;
 
 	int rc = get_number(r, "process", 0, UINT32_MAX, -1, &id);
@@ -218,6 +264,8 @@ static int read_process(struct reader *r)
 		rc = get_number(r, "pid", 0, INT32_MAX, 0, &pid);
 	if (rc == 0)
 		rc = get_number(r, "ppid", 0, INT32_MAX, 0, &ppid);
+	if (rc == 0)
+		rc = get_number(r, "command", 0, (double)r->trace->command_count - 1, 0, &command);
 	if (rc == 0)
 		rc = get_bytes(r, "exe", false, &p.exe);
 	if (rc == 0)
@@ -234,6 +282,7 @@ static int read_process(struct reader *r)
 		return rc;
 	p.pid = (pid_t)pid;
 	p.ppid = (pid_t)ppid;
+	p.command = (uint32_t)command;
 	p.forked = cJSON_IsTrue(get(r, "forked"));
 	return sb_store_describe(r->trace, &p) < 0
 		       ? sb_fail(r->err, SB_ESAID, "process %" PRId64 " stands twice", id)
@@ -287,7 +336,7 @@ static int read_event(struct reader *r)
 
 static int read_file(struct reader *r)
 {
-	struct sb_trace_file f;
+	struct sb_trace_file f = {0};
 	int64_t mode;
 
 	int rc = get_path(r, "file", true, &f.path);
@@ -359,6 +408,8 @@ static int read_end(struct reader *r)
 		end->blind = blind;
 	}
 	end->status = (int)status;
+	if (!r->trace->header.command_count)
+		r->trace->commands[0].status = end->status;
 	end->lost = (uint64_t)lost;
 	end->closed = true;
 	return 0;

@@ -135,15 +135,17 @@ int sb_store_file(struct sb_trace *t, const struct sb_trace_file *f)
 {
 	int fresh;
 	struct sb_map_entry *e = sb_map_adds(&t->store->file_index, f->path, &fresh);
+	size_t first = e ? (uintptr_t)e->value : 0;
 
 	if (!e || grow(&t->files, &t->store->file_cap, t->file_count, sizeof *t->files) < 0)
 		return -ENOMEM;
-	/* The last one counts: it is the younger look. */
-	if (!fresh) {
-		t->files[(uintptr_t)e->value - 1] = *f;
+	/* Of one machine, the last one counts: it is the younger look. */
+	if (!fresh && !t->header.command_count) {
+		t->files[first - 1] = *f;
 		return 0;
 	}
 	t->files[t->file_count] = *f;
+	t->files[t->file_count].other = first;
 	e->value = (void *)(uintptr_t)++t->file_count;
 	return 0;
 }
@@ -154,6 +156,12 @@ const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *t, const c
 	const struct sb_map_entry *e = t->store ? sb_map_finds(&t->store->file_index, real) : NULL;
 
 	return e ? &t->files[(uintptr_t)e->value - 1] : NULL;
+}
+
+const struct sb_trace_file *sb_trace_other_file(const struct sb_trace *t,
+						const struct sb_trace_file *file)
+{
+	return file->other ? &t->files[file->other - 1] : NULL;
 }
 
 void sb_trace_free(struct sb_trace *t)

@@ -91,6 +91,37 @@ static void put_list(FILE *out, const char *key, const char *const *list)
 	putc(']', out);
 }
 
+/* What one command's header has; the object is open. */
+static void put_header(FILE *out, const struct sb_trace_header *header)
+{
+	fputs("\"version\":", out);
+	sb_json_string(out, header->version ? header->version : "");
+	put_nullable(out, "backend", header->backend);
+	if (header->why)
+		put_nullable(out, "auto", header->why);
+	put_nullable(out, "arch", header->arch);
+	fprintf(out, ",\"started\":%" PRId64, header->started);
+	put_nullable(out, "cwd", header->cwd);
+	put_list(out, "argv", header->argv);
+	put_list(out, "env", header->env);
+}
+
+static void put_commands(FILE *out, const struct sb_trace_header *header)
+{
+	for (size_t i = 0; i < header->command_count; i++) {
+		const struct sb_trace_command *c = &header->commands[i];
+
+		fputs(i ? ",{" : ",\"commands\":[{", out);
+		put_header(out, &c->header);
+		if (c->status < 0)
+			fputs(",\"status\":null}", out);
+		else
+			fprintf(out, ",\"status\":%d}", c->status);
+	}
+	if (header->command_count)
+		putc(']', out);
+}
+
 static int check(const struct sb_trace_writer *w, struct sb_err *err)
 {
 	return ferror(w->out) ? sb_fail(err, errno ? errno : EIO, "write the trace") : 0;
@@ -117,14 +148,9 @@ int sb_trace_create(const char *path, const struct sb_trace_header *header,
 		return sb_fail(err, errno, "make the trace '%s'", path);
 	fd = -1;
 	(void)setvbuf(w->out, NULL, _IOFBF, 1 << 16); /* only speed is lost where it fails */
-	fprintf(w->out, "{\"sidebundle-trace\":1,\"version\":");
-	sb_json_string(w->out, header->version);
-	put_nullable(w->out, "backend", header->backend);
-	put_nullable(w->out, "arch", header->arch);
-	fprintf(w->out, ",\"started\":%" PRId64, header->started);
-	put_nullable(w->out, "cwd", header->cwd);
-	put_list(w->out, "argv", header->argv);
-	put_list(w->out, "env", header->env);
+	fputs("{\"sidebundle-trace\":1,", w->out);
+	put_header(w->out, header);
+	put_commands(w->out, header);
 	fputs("}\n", w->out);
 	if (fflush(w->out) != 0) {
 		int rc = sb_fail(err, errno, "write the trace '%s'", path);
@@ -149,6 +175,8 @@ int sb_trace_put_process(struct sb_trace_writer *w, const struct sb_trace_proces
 	put_nullable(w->out, "exe", p->exe);
 	put_nullable(w->out, "cwd", p->cwd);
 	put_list(w->out, "argv", p->argv);
+	if (p->command)
+		fprintf(w->out, ",\"command\":%" PRIu32, p->command);
 	fputs("}\n", w->out);
 	w->processes++;
 	return check(w, err);

@@ -4,7 +4,7 @@ _sidebundle() {
 	cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		trace | show | deps | create | run | verify) command=${COMP_WORDS[i]}; break ;;
+		trace | show | merge | deps | create | run | verify) command=${COMP_WORDS[i]}; break ;;
 		esac
 	done
 	case $prev in
@@ -31,6 +31,7 @@ _sidebundle() {
 		'') own=--version ;;
 		trace) own='--backend --output --timeout --wait-all --include --exclude' ;;
 		show) own='--kind --format --null --failed --as-named --tree' ;;
+		merge) own=--output ;;
 		deps) own='--format --trace-root' ;;
 		create) own='--from-host --from-trace --copy-dir --set-env --include --exclude --name
 			--out-dir --run-mode --trace-backend --trace-root --allow-gpu-libs --allow-secrets
@@ -39,7 +40,7 @@ _sidebundle() {
 		esac
 		COMPREPLY=($(compgen -W "$common $own" -- "$cur"))
 	elif [ -z "$command" ]; then
-		COMPREPLY=($(compgen -W 'trace show deps create run verify' -- "$cur"))
+		COMPREPLY=($(compgen -W 'trace show merge deps create run verify' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
