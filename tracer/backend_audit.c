@@ -3,11 +3,8 @@
  * collector in this process reads it. Needs nothing of the machine; sees what is dynamically
  * linked.
  */
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -20,37 +17,20 @@
 #include "tracer/collect.h"
 #include "tracer/logfile.h"
 #include "tracer/proc.h"
+#include "tracer/tend.h"
 
-/* The collector looks this often: soon enough to find temporary files still there. */
-#define LOOK_SECONDS 0.02
-#define BUSY_SECONDS 0.002
+/* More records than this at a time: look again soon. */
 #define BUSY_RECORDS 500
-/* What the command leaves running gets this long to end by itself: a pipe's reader, say. */
-#define SETTLE_SECONDS 0.05
-/* --timeout: from SIGTERM to SIGKILL, and from there until we give up waiting. */
-#define TERM_SECONDS 2.0
-#define KILL_SECONDS 3.0
-#define PIDS_MOST    8192
 
 struct audit {
 	const struct sb_trace_spec *spec;
 	struct sb_sink *sink;
 	struct sb_log_file *log;
 	struct sb_collector *collector;
-	int status;
-	bool ended;	/* the command has */
 	uint64_t began; /* our own start, in ticks */
-	pid_t *pids;
+	struct sb_tend tend;
 	struct sb_audit_plan plan;
 };
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static int find_modules(const char *libexec, struct sb_buf *ret, struct sb_err *err)
 {
@@ -84,87 +64,34 @@ static int probe(struct sb_err *err)
  * Everybody: the command, who said hello, their children, and who was born with our variables. The
  * last ones take a look at all of /proc, but a child that has not said a word yet is not missed.
  */
-static size_t find_all(struct audit *a)
+static size_t find(void *arg, pid_t *pids, size_t cap)
 {
+	struct audit *a = arg;
 	size_t count = 0;
 
 	if (a->spec->child->pid)
-		a->pids[count++] = a->spec->child->pid;
-	size_t known = sb_collector_running(a->collector, a->pids + count, PIDS_MOST - count);
-	count += known < PIDS_MOST - count ? known : PIDS_MOST - count;
-	sb_proc_add_born_with(sb_log_path(a->log), a->began, a->pids, &count, PIDS_MOST);
-	sb_proc_add_children(a->pids, &count, PIDS_MOST);
+		pids[count++] = a->spec->child->pid;
+	size_t known = sb_collector_running(a->collector, pids + count, cap - count);
+	count += known < cap - count ? known : cap - count;
+	sb_proc_add_born_with(sb_log_path(a->log), a->began, pids, &count, cap);
+	sb_proc_add_children(pids, &count, cap);
 	return count;
 }
 
-static void signal_all(struct audit *a, size_t count, int sig)
+static bool any(void *arg)
 {
-	for (size_t i = 0; i < count; i++)
-		(void)kill(a->pids[i], sig); /* gone by now: fine */
+	struct audit *a = arg;
+
+	return sb_collector_running(a->collector, NULL, 0) > 0;
 }
 
-/* Waits a little, and reads what came. */
-static size_t turn(struct audit *a, double seconds)
+static bool turn(void *arg, double seconds)
 {
-	if (sb_child_wait(a->spec->child, seconds, &a->status) > 0)
-		a->ended = true;
-	return sb_collector_poll(a->collector);
-}
+	struct audit *a = arg;
 
-/* Its time is up: politely first, as timeout(1) does; then again until nobody is left. */
-static void kill_all(struct audit *a)
-{
-	double start = now();
-	size_t count = find_all(a);
-
-	signal_all(a, count, SIGTERM);
-	signal_all(a, count, SIGCONT); /* a stopped one would not hear it */
-	while (count && now() - start < TERM_SECONDS) {
-		(void)turn(a, LOOK_SECONDS);
-		count = find_all(a);
-	}
-	start = now();
-	while (count && now() - start < KILL_SECONDS) {
-		signal_all(a, count, SIGKILL);
-		(void)turn(a, LOOK_SECONDS);
-		count = find_all(a);
-	}
-}
-
-/* The command has ended: whether to wait on, for those who outlive it. */
-static bool goes_on(struct audit *a, double *settled)
-{
-	if (a->spec->child->told_to_end)
-		return false;
-	/* Cheap first: as long as somebody known is there, nobody need be searched for. */
-	if (!sb_collector_running(a->collector, NULL, 0) && !find_all(a))
-		return false;
-	*settled = *settled > 0 ? *settled : now() + SETTLE_SECONDS;
-	return a->spec->wait_all || now() < *settled;
-}
-
-/* 0, or -ETIME. */
-static int watch(struct audit *a, struct sb_err *err)
-{
-	double deadline = a->spec->timeout > 0 ? now() + a->spec->timeout : 0, settled = 0;
-	double wait = BUSY_SECONDS;
-
-	for (;;) {
-		double left = deadline ? deadline - now() : 1;
-
-		if (left <= 0) {
-			kill_all(a);
-			(void)sb_fail(
-				err, SB_ESAID,
-				"'%s' and what it had started were killed after %g s (--timeout)",
-				a->spec->argv[0], a->spec->timeout);
-			return -ETIME;
-		}
-		wait = turn(a, left < wait ? left : wait) > BUSY_RECORDS ? BUSY_SECONDS
-									 : LOOK_SECONDS;
-		if (a->ended && !goes_on(a, &settled))
-			return 0;
-	}
+	if (sb_child_wait(a->spec->child, seconds, &a->tend.status) > 0)
+		a->tend.ended = true;
+	return sb_collector_poll(a->collector) > BUSY_RECORDS;
 }
 
 static int start(struct audit *a, struct sb_err *err)
@@ -195,24 +122,24 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 {
 	struct audit a = {.spec = spec, .sink = sink};
 	struct sb_proc self;
-	int rc;
 
+	a.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &a};
 	if (sb_proc_look(getpid(), &self) == 0)
 		a.began = self.started;
-
 	*ret_status = -1;
-	a.pids = calloc(PIDS_MOST, sizeof *a.pids);
-	rc = a.pids ? start(&a, err) : sb_fail(err, ENOMEM, "start the trace");
+	int rc = sb_tend_new(&a.tend, err);
+	if (rc == 0)
+		rc = start(&a, err);
 	if (rc == 0) {
-		rc = watch(&a, err);
-		size_t left = find_all(&a);
-		sb_collector_finish(a.collector, a.pids, left);
-		*ret_status = a.status;
+		rc = sb_tend_run(&a.tend, err);
+		size_t left = sb_tend_left(&a.tend);
+		sb_collector_finish(a.collector, a.tend.pids, left);
+		*ret_status = a.tend.status;
 	}
 	sb_collector_free(a.collector);
 	sb_log_free(a.log);
 	sb_audit_plan_free(&a.plan);
-	free(a.pids);
+	sb_tend_free(&a.tend);
 	return rc;
 }
 
