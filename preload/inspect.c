@@ -229,6 +229,23 @@ static bool gains(const struct stat *st, uint64_t info)
 	       (info & SB_PROG_SETID && uid != 0);
 }
 
+/* What is executed by descriptor is read through it, unless that only names its file (O_PATH). */
+static long open_program(int dirfd, const char *path, int flags)
+{
+	char link[32], byte;
+	size_t at = 0;
+
+	if (flags & AT_EMPTY_PATH && !path[0]) {
+		if (!failed(sb_raw(SYS_pread64, dirfd, (long)&byte, 1, 0, 0, 0)))
+			return dirfd;
+		(void)sb_puts(link, sizeof(link), &at, "/proc/self/fd/");
+		(void)sb_put_number(link, sizeof(link), &at, (uint64_t)dirfd, 10);
+		path = link;
+		dirfd = AT_FDCWD;
+	}
+	return sb_raw(SYS_openat, dirfd, (long)path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0, 0, 0);
+}
+
 int sb_inspect(struct sb_log_header *log, int dirfd, const char *path, int flags,
 	       struct sb_program *ret_program)
 {
@@ -244,10 +261,7 @@ int sb_inspect(struct sb_log_header *log, int dirfd, const char *path, int flags
 	ret_program->key = key_of(&st);
 	info = log ? sb_inspect_known(log, ret_program->key) : 0;
 	if (!info || info & SB_PROG_SCRIPT) {
-		raw = flags & AT_EMPTY_PATH && !path[0]
-			      ? dirfd
-			      : sb_raw(SYS_openat, dirfd, (long)path,
-				       O_RDONLY | O_CLOEXEC | O_NOCTTY, 0, 0, 0);
+		raw = open_program(dirfd, path, flags);
 		/* Executable but not readable: it is loaded like any other, only not looked into.
 		 */
 		if (!failed(raw)) {
