@@ -117,6 +117,11 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
+# The recorder is tested where it can be looked into: built like the program, in the test's own process.
+RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,chunk.o exec.o exec_path.o next.o recorder.o share.o shell.o \
+	spawn.o start.o)
+$(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
+
 # The launcher's parts, but for its main, work with any libc.
 LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c common/%,$(LAUNCHER_SRC)))
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ)) $(LAUNCHER_OBJ)
