@@ -8,7 +8,9 @@
 
 #include "bundler/bundle.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "common/path.h"
+#include "tools/backend_option.h"
 #include "tools/create_report.h"
 #include "tools/create_request.h"
 #include "tracer/trace_run.h"
@@ -36,8 +38,8 @@ static const struct sb_option table[] = {
 	    out_dir),
 	ROW("run-mode", SB_OPT_CHOICE, "MODE", "what the entries use (default host)",
 	    "host|namespace|auto", run_mode),
-	ROW("trace-backend", SB_OPT_CHOICE, "BACKEND", "for ::trace= (default auto)",
-	    "auto|audit|off", trace_backend),
+	ROW("trace-backend", SB_OPT_STRING, "BACKEND", "for ::trace= (default auto)", NULL,
+	    trace_backend),
 	ROW("trace-root", SB_OPT_STRING, "DIR", "take files from DIR, as if it were /", NULL,
 	    trace_root),
 	ROW("allow-gpu-libs", SB_OPT_FLAG, NULL, "keep the libraries of graphics drivers", NULL,
@@ -142,8 +144,15 @@ static int trace_runs(struct sb_draft *draft, const char *backend,
 	auto_buf dir = SB_BUF_INIT;
 	int rc = 0;
 
-	if (!p->run_count || strcmp(backend, "off") == 0)
+	if (!p->run_count)
 		return 0;
+	if (strcmp(backend, "off") == 0) {
+		sb_log(SB_LOG_WARN,
+		       "--trace-backend off: '%s' is not run, ::trace= or not: only what can be "
+		       "told from its file is bundled",
+		       p->path);
+		return 0;
+	}
 	runs->traces = calloc(p->run_count, sizeof *runs->traces);
 	if (!runs->traces ||
 	    sb_buf_printf(&dir, "%s/sidebundle.XXXXXX", temp && *temp ? temp : "/tmp") < 0)
@@ -345,6 +354,8 @@ static int run(int argc, char **argv, struct sb_err *err)
 	if (rc == 0 && first < argc)
 		rc = sb_fail(err, SB_EUSAGE, "create: '%s' is no option (see create --help)",
 			     argv[first]);
+	if (rc == 0)
+		rc = sb_backend_option("trace-backend", o.trace_backend, true, err);
 	if (rc == 0)
 		rc = check_and_create(&o, err);
 	else if (rc > 0)

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "tools/backend_option.h"
 #include "tools/command.h"
 #include "tracer/trace_run.h"
 
@@ -16,7 +17,8 @@ struct options {
 };
 
 static const struct sb_option table[] = {
-	{"backend", 'b', SB_OPT_CHOICE, NULL, "how to watch (default auto)", "auto|audit",
+	{"backend", 'b', SB_OPT_STRING, "BACKEND",
+	 "how to watch (default auto; doctor tells what works here)", NULL,
 	 offsetof(struct options, backend)},
 	{"output", 'o', SB_OPT_STRING, "FILE", "write the trace there (default sidebundle.trace)",
 	 NULL, offsetof(struct options, output)},
@@ -68,6 +70,8 @@ static int run(int argc, char **argv, struct sb_err *err)
 
 	if (rc == 0 && first >= argc)
 		rc = sb_fail(err, SB_EUSAGE, "trace: no command to trace (see trace --help)");
+	if (rc == 0 && o.backend)
+		rc = sb_backend_option("backend", o.backend, false, err);
 	if (rc == 0)
 		rc = trace(&o, argv + first, err);
 	else if (rc > 0)

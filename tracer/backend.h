@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "common/buf.h"
 #include "common/err.h"
 #include "tracer/event.h"
 
@@ -27,6 +28,7 @@ struct sb_trace_spec {
 struct sb_backend {
 	const char *name;		  /* --trace-backend value, unique */
 	const char *summary;		  /* one line of help */
+	const char *needs;		  /* in a few words; NULL: nothing of the machine */
 	int (*probe)(struct sb_err *err); /* 0: usable here; else why not, and the remedy */
 	/*
 	 * Runs the command to its end. *ret_status is its wait status, -1 where it never ran.
@@ -36,4 +38,17 @@ struct sb_backend {
 		   struct sb_err *err);
 };
 
-extern const struct sb_backend *const sb_backends[]; /* NULL-terminated, best first */
+extern const struct sb_backend *const sb_backends[]; /* NULL-terminated */
+
+/* What `auto` tries, in this order: the most complete first, the cheaper one of two that are. */
+extern const char *const sb_backend_auto[]; /* NULL-terminated */
+
+/* NULL where there is none of that name. */
+const struct sb_backend *sb_backend_find(const char *name);
+/*
+ * The backend of that name, if it works here; a named one never becomes another. For "auto" the
+ * first that works; *ret_why (emptied first) gets a line that says why not a better one, and stays
+ * empty where it is the best.
+ */
+int sb_backend_choose(const char *name, const struct sb_backend **ret, struct sb_buf *ret_why,
+		      struct sb_err *err);

@@ -19,29 +19,6 @@
 /* Programs that a warning names; the trace has them all. */
 #define NAMED_MOST 8
 
-static int find_backend(const char *name, const struct sb_backend **ret, struct sb_err *err)
-{
-	bool any = strcmp(name, "auto") == 0;
-
-	for (size_t i = 0; sb_backends[i]; i++) {
-		int rc;
-
-		if (!any && strcmp(name, sb_backends[i]->name) != 0)
-			continue;
-		rc = sb_backends[i]->probe(err);
-		if (rc == 0)
-			*ret = sb_backends[i];
-		if (rc == 0 && any)
-			sb_log(SB_LOG_INFO, "backend auto: takes %s", sb_backends[i]->name);
-		if (rc == 0 || !any)
-			return rc;
-		sb_log(SB_LOG_INFO, "backend auto: not %s: %s", sb_backends[i]->name, err->msg);
-	}
-	if (any)
-		return sb_wrap(err, "no backend works here");
-	return sb_fail(err, SB_EUSAGE, "unknown backend '%s'", name);
-}
-
 /* A name that says it holds a secret, as they are spelt: API_TOKEN, aws_secret_access_key. */
 static bool secret(const char *variable)
 {
@@ -75,7 +52,7 @@ static const char **storable(char *const *envp)
 }
 
 static int create_trace(const struct sb_trace_run *run, const struct sb_backend *backend,
-			struct sb_trace_writer **ret, struct sb_err *err)
+			const char *why, struct sb_trace_writer **ret, struct sb_err *err)
 {
 	struct utsname machine;
 	auto_free char *cwd = getcwd(NULL, 0);
@@ -87,6 +64,7 @@ static int create_trace(const struct sb_trace_run *run, const struct sb_backend 
 		return sb_fail(err, ENOMEM, "start the trace");
 	struct sb_trace_header header = {
 		.backend = backend->name,
+		.why = *why ? why : NULL,
 		.version = SB_VERSION,
 		.arch = uname(&machine) == 0 ? machine.machine : NULL,
 		.cwd = cwd,
@@ -214,11 +192,14 @@ static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
 	const struct sb_backend *backend = NULL;
 	struct sb_trace_writer *writer;
 	struct sb_sink *sink = NULL;
-	auto_buf program = SB_BUF_INIT, libexec = SB_BUF_INIT;
-	int rc = find_backend(run->backend, &backend, err);
+	auto_buf program = SB_BUF_INIT, libexec = SB_BUF_INIT, why = SB_BUF_INIT;
+	int rc = sb_backend_choose(run->backend, &backend, &why, err);
 
 	if (rc < 0)
 		return rc;
+	if (strcmp(run->backend, "auto") == 0)
+		sb_log(SB_LOG_INFO, "backend auto: takes %s%s%s", backend->name,
+		       why.len ? "; " : "", sb_buf_str(&why));
 	rc = sb_child_find(spec.argv[0], spec.envp, &program, err);
 	if (rc < 0) {
 		ret->trouble = trouble_of(rc);
@@ -226,7 +207,7 @@ static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
 	}
 	rc = sb_libexec_dir(&libexec, err);
 	if (rc == 0)
-		rc = create_trace(run, backend, &writer, err);
+		rc = create_trace(run, backend, sb_buf_str(&why), &writer, err);
 	if (rc < 0)
 		return rc;
 	struct sb_sink_spec sink_spec = {writer, backend->name, run->include, run->exclude};

@@ -30,6 +30,9 @@ check "125: nowhere to write" expect_status 125 sidebundle trace -o no/such/dir 
 check "2: no command" expect_status 2 sidebundle trace
 check "2: nothing is run under off" expect_status 2 traced -b off true
 check "2: no such backend" expect_status 2 traced -b wishful true
+check "and tells which there are" expect_match "'wishful' is none of auto, .*audit" traced -b wishful true
+check "2: off watches nothing" expect_status 2 traced -b off true
+check "and tells what to use" expect_match 'off runs nothing: .*use deps, or create --from-host' traced -b off true
 check "2: a timeout of no time" expect_status 2 traced --timeout 0 true
 check "one line says it" test "$(traced no-such-program 2>&1 | wc -l)" = 1
 check "auto says which it took" expect_match 'auto: takes audit' \

@@ -110,6 +110,8 @@ fi
 
 check "a run with a named backend" expect_status 0 create --name a --trace-backend audit --from-host "ls::trace=$PWD/proj"
 check "shows what it read" test -d "b/a/payload$PWD/proj"
+check "off says so" expect_match "'/usr/bin/ls' is not run" create --name says --trace-backend off --from-host "ls::trace=$PWD/proj"
+check "no such backend" expect_match "trace-backend: 'x' is none of auto, .*audit.*, off" create --name o --trace-backend x --from-host ls
 check "off runs nothing" expect_status 0 create --name o --trace-backend off --from-host "ls::trace=$PWD/proj"
 check "and has none of it" test ! -e "b/o/payload$PWD/proj"
 
