@@ -11,7 +11,17 @@ check "200 threads" traced threads 0 "$T/threads" 200 0 "$d"
 check "threads with stacks of 16 KiB" traced small-stacks 0 "$T/threads" 20 16384 "$d"
 check "a signal handler that opens, in a storm of signals" traced handler 0 "$T/handler" "$d"
 check "threads cancelled in open" traced cancelled 0 "$T/cancelled" "$(fresh cancel)"
-check "2000 processes, 50 at once" traced storm 0 "$T/storm" 2000 50 "$T/opens" "$d"
+count=400
+[ "$SB_BACKEND" != audit ] && [ "$SB_ALL" -eq 0 ] || count=2000
+check "$count processes, 50 at once" traced storm 0 "$T/storm" $count 50 "$T/opens" "$d"
+check "exec from a thread, others opening" traced takeover-exec 0 "$T/takeover" exec "$T/opens" "$d"
+check "exit from a thread, others opening" traced takeover-exit 7 "$T/takeover" exit "$T/opens" "$d"
+for how in threads apart shared; do
+	check "working directories that change: $how" traced "turns-$how" 0 "$T/turns" $how "$(fresh turns)"
+done
+check "SIGSTOP and SIGCONT" traced stops 0 "$T/stops" "$d"
+check "job control" same jobs bash -c 'set -m; (kill -STOP $BASHPID; cat /etc/hostname) & sleep 0.1
+	jobs | tr -d 0-9; fg >/dev/null; echo $?; sleep 5 & kill %%; wait %%; echo $?'
 
 waited_for() {
 	# shellcheck disable=SC2034 # traced reads it

@@ -17,6 +17,13 @@ if has_userns; then
 		unshare -r "$T/chrooted" "$root" /static
 	check "a chroot without the program's linker" same chroot-dynamic \
 		unshare -r "$T/chrooted" "$root" /dynamic
+
+	mounted=$(fresh mounted)
+	also namespace "expect write 0 - $mounted/file" "expect open 0 - $mounted/file" "expect open 0 - $d/in-pid-namespace"
+	: >"$d/in-pid-namespace"
+	check "namespaces inside: users, mounts, processes" same namespace unshare -Urmpf sh -c \
+		'mount -t tmpfs none "$1" && echo inside >"$1/file" && cat "$1/file" && cat "$2" && echo $$' \
+		- "$mounted" "$d/in-pid-namespace"
 else
 	skip_check "a chroot" "user namespaces are refused here"
 fi

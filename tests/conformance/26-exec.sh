@@ -3,6 +3,7 @@
 . "$SB_TESTS/cli/torture.sh"
 
 check "every way to start a program" traced spawns 0 "$T/spawns" "$T/opens" "$(fresh s)"
+check "from memory, and with file actions" traced starts 0 "$T/starts" "$T/opens" "$(fresh starts)"
 
 interpreter_chain() {
 	mkdir -p chain
