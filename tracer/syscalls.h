@@ -17,16 +17,17 @@ enum sb_abi { SB_ABI_X86_64, SB_ABI_I386, SB_ABI_X32, SB_ABI_AARCH64, SB_ABI_COU
 
 /* What the call does, beyond its row's kind and op. */
 enum sb_act {
-	SB_ACT_ACCESS,	/* looks at or changes one path */
-	SB_ACT_OPEN,	/* open flags tell reading from writing */
-	SB_ACT_OPENAT2, /* the same, in a struct open_how */
-	SB_ACT_HANDLE,	/* open_by_handle_at: a file without a path */
-	SB_ACT_EXEC,	/* path, argv */
-	SB_ACT_TWO,	/* two paths: rename, link */
-	SB_ACT_LIST,	/* reads the directory that a descriptor is */
-	SB_ACT_CHDIR,	/* by path */
-	SB_ACT_FCHDIR,	/* by descriptor */
-	SB_ACT_CHROOT,	/* chroot, pivot_root: absolute paths mean something else afterwards */
+	SB_ACT_ACCESS,	  /* looks at or changes one path */
+	SB_ACT_ATTRIBUTE, /* the same; that there is no such attribute is no failure */
+	SB_ACT_OPEN,	  /* open flags tell reading from writing */
+	SB_ACT_OPENAT2,	  /* the same, in a struct open_how */
+	SB_ACT_HANDLE,	  /* open_by_handle_at: a file without a path */
+	SB_ACT_EXEC,	  /* path, argv */
+	SB_ACT_TWO,	  /* two paths: rename, link */
+	SB_ACT_LIST,	  /* reads the directory that a descriptor is */
+	SB_ACT_CHDIR,	  /* by path */
+	SB_ACT_FCHDIR,	  /* by descriptor */
+	SB_ACT_CHROOT,	/* chroot, pivot_root, setns, unshare: absolute paths mean something else */
 	SB_ACT_SOCKET,	/* connect, bind: a sockaddr, of AF_UNIX or not */
 	SB_ACT_SOCKETS, /* i386 socketcall: one of the above, arguments in memory */
 	SB_ACT_URING,	/* io_uring_setup: opens that no filter will see */
@@ -47,10 +48,11 @@ struct sb_syscall {
 
 /* Whether a symlink in the last place stands for itself. */
 enum sb_nofollow {
-	SB_FOLLOW,	   /* no: it is followed */
-	SB_NOFOLLOW,	   /* always */
-	SB_NOFOLLOW_FLAG,  /* where flags have AT_SYMLINK_NOFOLLOW */
-	SB_NOFOLLOW_UNLESS /* where flags lack AT_SYMLINK_FOLLOW */
+	SB_FOLLOW,	    /* no: it is followed */
+	SB_NOFOLLOW,	    /* always */
+	SB_NOFOLLOW_FLAG,   /* where flags have AT_SYMLINK_NOFOLLOW */
+	SB_NOFOLLOW_UNLESS, /* where flags lack AT_SYMLINK_FOLLOW */
+	SB_NOFOLLOW_INOTIFY /* where flags have IN_DONT_FOLLOW */
 };
 
 /* The table, by row. */

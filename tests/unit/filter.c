@@ -1,0 +1,191 @@
+/* The filter, run in a small interpreter over every number, and for real. */
+#include <asm/unistd.h>
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tracer/filter.h"
+#include "tracer/syscalls.h"
+
+#define TRACE	(SECCOMP_RET_TRACE | 7u)
+#define PAGE	0x7e9000000000ull
+#define FOREIGN AUDIT_ARCH_S390X
+#define TOP	600
+
+/* What cBPF needs of the instructions that seccomp knows. */
+static uint32_t run(const struct sock_fprog *prog, const struct seccomp_data *data)
+{
+	uint32_t a = 0;
+
+	for (unsigned pc = 0; pc < prog->len; pc++) {
+		const struct sock_filter *i = &prog->filter[pc];
+
+		switch (i->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			cr_assert(i->k + 4 <= sizeof *data && i->k % 4 == 0);
+			memcpy(&a, (const char *)data + i->k, 4);
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += i->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += a == i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			pc += a >= i->k ? i->jt : i->jf;
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			a &= i->k;
+			break;
+		case BPF_RET | BPF_K:
+			return i->k;
+		default:
+			cr_fatal("instruction %u: code %#x", pc, i->code);
+		}
+	}
+	cr_fatal("it runs off its end");
+	return 0;
+}
+
+static uint32_t arch_of(enum sb_abi abi)
+{
+	switch (abi) {
+	case SB_ABI_I386:
+		return AUDIT_ARCH_I386;
+	case SB_ABI_AARCH64:
+		return AUDIT_ARCH_AARCH64;
+	default:
+		return AUDIT_ARCH_X86_64;
+	}
+}
+
+static bool native(enum sb_abi abi)
+{
+#ifdef __aarch64__
+	return abi == SB_ABI_AARCH64;
+#else
+	return abi != SB_ABI_AARCH64;
+#endif
+}
+
+static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp_data *data,
+			 const struct sb_syscall *row)
+{
+	bool in_page =
+		spec->free_page && (data->instruction_pointer & ~0xfffull) == spec->free_page;
+
+	if (!row)
+		return SECCOMP_RET_ALLOW;
+	switch (row->act) {
+	case SB_ACT_PTRACE:
+		return spec->with_tracers && !in_page ? spec->action : SECCOMP_RET_ALLOW;
+	case SB_ACT_FILTER:
+		if (!spec->with_tracers)
+			return SECCOMP_RET_ALLOW;
+		return strcmp(row->name, "prctl") != 0 || data->args[0] == PR_SET_SECCOMP
+			       ? spec->action
+			       : SECCOMP_RET_ALLOW;
+	case SB_ACT_URING:
+		return spec->refuse_uring ? SECCOMP_RET_ERRNO | ENOSYS : spec->action;
+	case SB_ACT_EXEC:
+		return in_page && spec->free_exec ? SECCOMP_RET_ALLOW : spec->action;
+	default:
+		return in_page ? SECCOMP_RET_ALLOW : spec->action;
+	}
+}
+
+static const struct sb_filter_spec specs[] = {
+	{.action = TRACE},
+	{.action = TRACE, .refuse_uring = 1, .with_tracers = 1},
+	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .refuse_uring = 1},
+	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .free_exec = 1, .with_tracers = 1},
+};
+
+static const uint64_t pointers[] = {0x401000, PAGE + 2,	     PAGE + 0xfff,
+				    PAGE - 1, PAGE + 0x1000, PAGE & 0xffffffff};
+
+static void hold(const struct sb_filter_spec *spec, const struct sb_filter *filter, enum sb_abi abi,
+		 uint32_t nr)
+{
+	struct seccomp_data data = {
+		.nr = (int)(nr | (abi == SB_ABI_X32 ? 0x40000000u : 0)),
+		.arch = arch_of(abi),
+	};
+
+	for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)
+		for (int arg = 0; arg < 2; arg++) {
+			data.instruction_pointer = pointers[i];
+			data.args[0] = arg ? PR_SET_SECCOMP : PR_SET_NAME;
+			const struct sb_syscall *row =
+				native(abi) ? sb_syscall_find(abi, (long)nr) : NULL;
+			uint32_t want = expected(spec, &data, row), got = run(&filter->prog, &data);
+
+			cr_assert(got == want, "abi %d, number %u, from %#llx: %#x, not %#x",
+				  (int)abi, nr, (unsigned long long)pointers[i], got, want);
+		}
+}
+
+Test(filter, every_number_of_every_abi)
+{
+	for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+		static struct sb_filter filter;
+		struct sb_err err = SB_ERR_INIT;
+
+		cr_assert(eq(int, sb_filter_make(&specs[s], &filter, &err), 0));
+		for (int abi = 0; abi < SB_ABI_COUNT; abi++)
+			for (uint32_t nr = 0; nr < TOP; nr++)
+				hold(&specs[s], &filter, (enum sb_abi)abi, nr);
+		/* A call that a tracer has taken away, and a foreign machine's. */
+		struct seccomp_data gone = {.nr = -1, .arch = arch_of(SB_ABI_X86_64)};
+		struct seccomp_data foreign = {.nr = 5, .arch = FOREIGN};
+		cr_expect(eq(u32, run(&filter.prog, &gone), SECCOMP_RET_ALLOW));
+		cr_expect(eq(u32, run(&filter.prog, &foreign), SECCOMP_RET_ALLOW));
+	}
+}
+
+/* 0, or what failed first. */
+static int live(const struct sb_filter *filter)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter->prog) < 0)
+		return 77;
+	if (openat(AT_FDCWD, "/", O_RDONLY) >= 0 || errno != EXDEV)
+		return 1;
+	if (access("/", F_OK) >= 0 || errno != EXDEV)
+		return 2;
+	if (syscall(__NR_io_uring_setup, 1, 0) >= 0 || errno != ENOSYS)
+		return 3;
+	if (getppid() <= 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 4;
+	if (syscall(__NR_ptrace, 0, 0, 0, 0) >= 0 || errno != EXDEV)
+		return 5;
+	return 0;
+}
+
+Test(filter, the_kernel_takes_it)
+{
+	static struct sb_filter filter;
+	struct sb_err err = SB_ERR_INIT;
+	const struct sb_filter_spec spec = {
+		.action = SECCOMP_RET_ERRNO | EXDEV, .refuse_uring = 1, .with_tracers = 1};
+	int status;
+
+	cr_assert(eq(int, sb_filter_make(&spec, &filter, &err), 0));
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(live(&filter));
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(eq(int, WIFEXITED(status) != 0, 1));
+	if (WEXITSTATUS(status) == 77)
+		cr_skip("seccomp filters are refused here");
+	cr_expect(eq(int, WEXITSTATUS(status), 0));
+}
