@@ -9,6 +9,7 @@
 #include "common/map.h"
 #include "tools/command.h"
 #include "tools/gaps.h"
+#include "tools/kinds.h"
 #include "tools/show.h"
 #include "tracer/trace_write.h"
 
@@ -35,33 +36,6 @@ static const struct sb_option table[] = {
 	 offsetof(struct options, tree)},
 	{0},
 };
-
-/* "open,stat" into a set of bits. */
-static int parse_kinds(const struct sb_strings *lists, unsigned *ret, struct sb_err *err)
-{
-	unsigned set = 0;
-
-	for (size_t i = 0; i < lists->count; i++) {
-		for (const char *p = lists->items[i]; p;) {
-			char name[32];
-			size_t len = strcspn(p, ",");
-
-			(void)snprintf(name, sizeof name, "%.*s", len < 31 ? (int)len : 31, p);
-			int kind = sb_kind_parse(name);
-			if (kind < 0)
-				return sb_fail(err, SB_EUSAGE,
-					       "--kind: '%s' is none of exec, open, load, search, "
-					       "stat, readlink, list, write, connect",
-					       name);
-			set |= 1u << kind;
-			p = p[len] ? p + len + 1 : NULL;
-		}
-	}
-	if (set & 1u << SB_OPEN)
-		set |= 1u << SB_LOAD;
-	*ret = set ? set : ~0u;
-	return 0;
-}
 
 static bool worked(const struct sb_event *ev)
 {
@@ -107,7 +81,7 @@ static int show(const struct options *o, const char *path, struct sb_err *err)
 	const char *format = o->format ? o->format : o->zero ? "paths" : "table";
 	struct sb_trace *t;
 	unsigned kinds = 0;
-	int rc = parse_kinds(&o->kinds, &kinds, err);
+	int rc = sb_kinds_parse(&o->kinds, &kinds, err);
 
 	if (rc == 0 && o->tree && o->format)
 		rc = sb_fail(err, SB_EUSAGE, "show: --tree has no --format");

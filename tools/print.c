@@ -1,6 +1,9 @@
 #include "tools/print.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "tracer/event.h"
 
 void sb_print_name(const char *s)
 {
@@ -16,4 +19,18 @@ void sb_print_name(const char *s)
 		else
 			putchar(*p);
 	}
+}
+
+void sb_outcome_word(int outcome, char *ret, size_t size)
+{
+	const char *name = outcome > 0 ? strerrorname_np(outcome) : NULL;
+
+	if (outcome == 0)
+		(void)snprintf(ret, size, "ok");
+	else if (outcome == SB_OUTCOME_UNKNOWN)
+		(void)snprintf(ret, size, "?");
+	else if (name)
+		(void)snprintf(ret, size, "%s", name);
+	else
+		(void)snprintf(ret, size, "%d", outcome);
 }

@@ -30,20 +30,6 @@ static void print_argument(const char *s)
 		putchar('\'');
 }
 
-static void outcome_word(int outcome, char *ret, size_t size)
-{
-	const char *name = outcome > 0 ? strerrorname_np(outcome) : NULL;
-
-	if (outcome == 0)
-		(void)snprintf(ret, size, "ok");
-	else if (outcome == SB_OUTCOME_UNKNOWN)
-		(void)snprintf(ret, size, "?");
-	else if (name)
-		(void)snprintf(ret, size, "%s", name);
-	else
-		(void)snprintf(ret, size, "%d", outcome);
-}
-
 /* By process, then as the trace has them: in the order of their first time, or nearly so. */
 static int by_process(const void *a, const void *b)
 {
@@ -93,7 +79,7 @@ int sb_show_table(const struct sb_trace *t, unsigned kinds, bool failed, struct 
 		const struct sb_event *ev = events[i];
 		char outcome[16];
 
-		outcome_word(ev->outcome, outcome, sizeof outcome);
+		sb_outcome_word(ev->outcome, outcome, sizeof outcome);
 		printf("%8d  %-8s  %s%-7s%s  %7" PRIu64 "  ", (int)t->processes[ev->process].pid,
 		       sb_kind_name(ev->kind), colored && ev->outcome > 0 ? "\033[31m" : "",
 		       outcome, colored && ev->outcome > 0 ? "\033[0m" : "", ev->count);
