@@ -76,13 +76,16 @@ $(BUILD)/bin/sidebundle-cli: $(PROGRAM)
 # Unwind tables: a cancelled thread and a C++ exception pass through our frames.
 TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibility=hidden -ffreestanding \
 	-fno-strict-aliasing -fasynchronous-unwind-tables -U_FORTIFY_SOURCE -fcf-protection=none -MMD -MP
+# Hooks stand where a plain system call would: no vector register is touched, and what is called by
+# assembler text finds no red zone below it.
+TRACEE_CFLAGS += -mgeneral-regs-only $(if $(findstring x86_64,$(MULTIARCH)),-mno-red-zone)
 
 # Code and data in as few mappings as can be: each costs every exec.
 TRACEE_LINK := -Wl,-z,relro,-z,now,-z,noseparate-code
-PRELOAD_SRC := $(wildcard preload/*.c)
+PRELOAD_SRC := $(filter-out preload/raw.c,$(wildcard preload/*.c))
 # The audit module has the recorder in it, and none of the hooks.
 AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c environ.c hide.c inspect.c mem.c \
-	next.c raw.c recorder.c start.c)
+	next.c page.c recorder.c route.c start.c)
 # ld.so itself tells where the stack begins.
 LD_SO := $(firstword $(wildcard $(foreach n,ld-linux-x86-64.so.2 ld-linux-aarch64.so.1,\
 	$(shell $(CC) -print-file-name=$n))))
@@ -118,8 +121,8 @@ TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
-RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,chunk.o exec.o exec_path.o next.o recorder.o share.o shell.o \
-	spawn.o start.o)
+RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,chunk.o exec.o exec_path.o next.o page.o recorder.o route.o \
+	share.o shell.o spawn.o start.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
 
 # The launcher's parts, but for its main, work with any libc.
@@ -128,7 +131,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OB
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CRITERION_WARN) $(CFLAGS) $(SAN) $(LDFLAGS) \
 		$(DEPS_LDFLAGS) $(DEPS_TEST) -o $@ \
-		$(filter %.c %.o,$^) $(LIBS) -lcriterion
+		$(filter-out $(if $(filter %/route.o,$^),%/preload/raw.o),$(filter %.c %.o,$^)) $(LIBS) -lcriterion
 
 TEST_TOOL_SRC := $(wildcard tests/tools/*.c)
 TEST_TOOL_BIN := $(TEST_TOOL_SRC:tests/tools/%.c=$(BUILD)/tests/tools/%)

@@ -88,7 +88,7 @@ static void regain_preload(void)
 	struct sb_recorder *st = sb_self();
 	struct sb_env_want want = {.modules = st->modules,
 				   .log = st->log_path,
-				   .flags = "",
+				   .flags = sb_flags_with(st, 0),
 				   .token = st->token,
 				   .preload = true,
 				   .audit = true,

@@ -125,12 +125,12 @@ static uint64_t needed(const struct link_map *main)
 	return any_others ? all : own;
 }
 
-static void again(uint64_t need, const char *flags, bool audit)
+static void again(uint64_t need, char flag, bool audit)
 {
 	struct sb_recorder *st = sb_self();
 	const struct sb_env_want want = {.modules = st->modules,
 					 .log = st->log_path,
-					 .flags = flags,
+					 .flags = sb_flags_with(st, flag),
 					 .token = st->token,
 					 .static_tls = (uint32_t)need,
 					 .preload =
@@ -147,7 +147,7 @@ void sb_tls_opened(const struct link_map *main, const struct link_map *map)
 	if (tls.sum <= tls.room || tls.tried || needed(main) <= tls.room)
 		return;
 	tls.tried = true;
-	again(MEASURE, "m", true);
+	again(MEASURE, 'm', true);
 }
 
 /* What was learned, for all who exec this program later; then once more, with what it needs. */
@@ -168,10 +168,10 @@ void sb_tls_settled(const struct link_map *main)
 	(void)sb_inspect(st->log, AT_FDCWD, "/proc/self/exe", 0, &program);
 	if (need <= MOST) {
 		sb_inspect_note(st->log, program.key, need);
-		again(need, "", true);
+		again(need, 0, true);
 		return;
 	}
 	sb_inspect_note(st->log, program.key, SB_PROG_NO_AUDIT);
 	(void)sb_write(&head, (struct sb_text[]){{name, sb_strlen(name)}}, 1, NULL, 0, NULL);
-	again(0, "", false);
+	again(0, 0, false);
 }

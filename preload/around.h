@@ -64,5 +64,9 @@ void sb_tell_list(int fd, long raw);
 /* AF_UNIX: what the address names. Nothing is told of others, nor of abstract names. */
 void sb_tell_socket(const void *address, unsigned size, bool binds, long raw);
 
+/* pthread_cancel. */
+typedef int sb_cancel_fn(unsigned long thread);
+int sb_around_cancel(sb_cancel_fn *next, unsigned long thread);
+
 /* What a libc call's negative result and errno are in the kernel's form. */
 #define SB_RAW(ret) ((ret) < 0 ? -(long)sb_errno_get() : (long)(ret))

@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 #include <stddef.h>
 
+#include "preload/below.h"
 #include "preload/tell.h"
 
 /*
@@ -43,6 +44,8 @@ static void tell_listed(void *dir)
 	const void **slot = slot_of(dir);
 	int fd;
 
+	if (!sb_hook_tells(SB_BELOW_LIST))
+		return;
 	if (!dir || __atomic_load_n(slot, __ATOMIC_RELAXED) == dir)
 		return;
 	__atomic_store_n(slot, dir, __ATOMIC_RELAXED);
@@ -53,12 +56,14 @@ static void tell_listed(void *dir)
 
 void *sb_around_opendir(sb_opendir_fn *next, const char *path)
 {
+	bool tells = sb_hook_tells(SB_BELOW_OPEN);
 	void *dir = next(path);
 
 	if (dir)
 		stream_opened(dir);
-	sb_tell_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0,
-		     dir ? descriptor_of(dir) : -(long)sb_errno_get());
+	if (tells)
+		sb_tell_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0,
+			     dir ? descriptor_of(dir) : -(long)sb_errno_get());
 	return dir;
 }
 

@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "preload/below.h"
 #include "preload/leaf.h"
 #include "preload/tell.h"
 
@@ -27,13 +28,16 @@ int sb_around_statx(sb_statx_fn *next, int dirfd, const char *path, int flags, u
 		    void *buf)
 {
 	long raw = sb_leaf_statx(dirfd, path, flags, mask, buf);
+	bool tells;
 	int ret;
 
 	if (raw != -ENOSYS || !next)
 		return (int)sb_errno_return(raw);
+	tells = sb_hook_tells(SB_BELOW_STAT);
 	ret = next(dirfd, path, flags, mask, buf);
-	sb_tell(SB_STAT, dirfd, path, flags & AT_SYMLINK_NOFOLLOW ? SB_REC_NOFOLLOW : 0,
-		SB_RAW(ret));
+	if (tells)
+		sb_tell(SB_STAT, dirfd, path, flags & AT_SYMLINK_NOFOLLOW ? SB_REC_NOFOLLOW : 0,
+			SB_RAW(ret));
 	return ret;
 }
 
@@ -70,9 +74,14 @@ long sb_around_readlinkat_chk(sb_readlinkat_chk_fn *next, int dirfd, const char 
 	return sb_errno_return(sb_leaf_readlinkat(dirfd, path, buf, size));
 }
 
-/* The links on the way are found again by whoever reads the trace. */
+/*
+ * The links on the way are found again by whoever reads the trace. To the kernel all of it is a
+ * readlink of each part; that the path itself was of interest is known here alone.
+ */
 static char *told_realpath(const char *path, char *real)
 {
+	if (!sb_hook_tells(SB_BELOW_NOTHING))
+		return real;
 	sb_tell(SB_STAT, AT_FDCWD, path, 0, real ? 0 : -(long)sb_errno_get());
 	return real;
 }

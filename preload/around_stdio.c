@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "preload/below.h"
 #include "preload/tell.h"
 
 /* The open(2) flags of a mode string, as glibc and musl read it; 0 for what neither knows. */
@@ -49,9 +50,13 @@ static long raw_of(void *file)
 void *sb_around_fopen(sb_fopen_fn *next, const char *path, const char *mode)
 {
 	uint64_t flags = mode_flags(mode);
-	uint8_t existed = sb_open_existed(AT_FDCWD, path, flags);
-	void *file = next(path, mode);
+	uint8_t existed;
+	void *file;
 
+	if (!sb_hook_tells(SB_BELOW_OPEN))
+		return next(path, mode);
+	existed = sb_open_existed(AT_FDCWD, path, flags);
+	file = next(path, mode);
 	sb_tell_open(AT_FDCWD, path, flags, existed, raw_of(file));
 	return file;
 }
@@ -59,8 +64,11 @@ void *sb_around_fopen(sb_fopen_fn *next, const char *path, const char *mode)
 void *sb_around_freopen(sb_freopen_fn *next, const char *path, const char *mode, void *file)
 {
 	uint64_t flags = mode_flags(mode);
-	uint8_t existed = path ? sb_open_existed(AT_FDCWD, path, flags) : 0;
+	uint8_t existed;
 
+	if (!sb_hook_tells(SB_BELOW_OPEN))
+		return next(path, mode, file);
+	existed = path ? sb_open_existed(AT_FDCWD, path, flags) : 0;
 	/* Without a path it changes the mode of what is open: no name is used. */
 	file = next(path, mode, file);
 	sb_tell_open(AT_FDCWD, path, flags, existed, raw_of(file));
@@ -78,10 +86,11 @@ void sb_tell_mkstemp(const char *path, int flags, long raw)
 
 char *sb_around_mkdtemp(sb_mkdtemp_fn *next, char *path)
 {
+	bool tells = sb_hook_tells(SB_BELOW_MKDIR);
 	char *made = next(path);
 	long raw = made ? 0 : -(long)sb_errno_get();
 
-	if (raw != -EINVAL)
+	if (tells && raw != -EINVAL)
 		sb_tell_make(SB_OP_MKDIR, AT_FDCWD, path, raw);
 	return made;
 }

@@ -11,6 +11,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "preload/below.h"
 #include "preload/exec.h"
 #include "preload/recorder.h"
 #include "preload/str.h"
@@ -79,7 +80,8 @@ static void *dlopen_in_musl(const char *name, int mode)
 void *sb_dlopen_enter(const char *name, int mode)
 {
 	(void)mode;
-	if (!sb_recorder_on() || sb_recorder_audited())
+	/* A guard sees what ld.so opens; an audit module tells what it loads. */
+	if (!sb_hook_tells(SB_BELOW_NOTHING) || sb_recorder_audited())
 		return (void *)next_dlopen();
 	if (!sb_is_glibc())
 		return (void *)dlopen_in_musl;
@@ -95,7 +97,7 @@ void *sb_dlmopen_enter(long space, const char *name, int mode)
 	(void)mode;
 	/* A search that begins in a namespace of its own is not shown to the audit module either.
 	 */
-	if (sb_recorder_on())
+	if (sb_hook_tells(SB_BELOW_NOTHING))
 		tell_named(name);
 	if (!next && !(next = sb_next("dlmopen")))
 		next = (void *)no_dlopen;

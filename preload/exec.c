@@ -68,7 +68,7 @@ static void decide(struct sb_exec *x, const struct sb_program *program, const ch
 		record_blind(x, SB_BLIND_UNREACHABLE, path);
 	} else if (program->info & SB_PROG_STATIC) {
 		/* It ignores our variables, and hands them on to what it starts. */
-		x->want.flags = "x";
+		x->want.flags = sb_flags_with(sb_self(), 'x');
 		record_blind(x, SB_BLIND_STATIC, path);
 	} else {
 		if (program->info & SB_PROG_SANITIZER) {
@@ -107,7 +107,7 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 		return -EFAULT;
 	*x = (struct sb_exec){.want = {.modules = st->modules,
 				       .log = st->log_path,
-				       .flags = sandboxed ? "s" : "",
+				       .flags = sb_flags_with(st, sandboxed ? 's' : 0),
 				       .preload = true,
 				       .audit = true,
 				       .trace = true}};

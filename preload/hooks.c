@@ -8,6 +8,7 @@
 #include <linux/inotify.h>
 
 #include "preload/around.h"
+#include "preload/below.h"
 #include "preload/export.h"
 #include "preload/leaf.h"
 #include "preload/tell.h"
@@ -22,6 +23,7 @@
 			: -1l))
 
 #define NOFOLLOW(flags) ((flags)&AT_SYMLINK_NOFOLLOW ? SB_REC_NOFOLLOW : 0)
+#define BELOW(family)	SB_BELOW_##family
 #define TELL_STAT	sb_tell(SB_STAT, AT_FDCWD, path, 0, raw)
 #define TELL_CHANGE	sb_tell_change(SB_OP_CHANGE, AT_FDCWD, path, 0, raw)
 
@@ -41,16 +43,18 @@
 		return FAILED(type);             \
 	}
 
-#define AROUND(type, name, params, args, tell) \
-	SB_EXPORTED type name params;          \
-	SB_EXPORTED type name params           \
-	{                                      \
-		FIND_NEXT(type, name, params)  \
-		type ret = next args;          \
-		long raw = SB_RAW(ret);        \
-                                               \
-		tell;                          \
-		return ret;                    \
+#define AROUND(type, name, params, args, below, tell) \
+	SB_EXPORTED type name params;                 \
+	SB_EXPORTED type name params                  \
+	{                                             \
+		FIND_NEXT(type, name, params)         \
+		bool tells = sb_hook_tells(below);    \
+		type ret = next args;                 \
+		long raw = SB_RAW(ret);               \
+                                                      \
+		if (tells)                            \
+			tell;                         \
+		return ret;                           \
 	}
 
 #define NEXT(type, name, params, body, ...)     \

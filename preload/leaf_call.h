@@ -7,4 +7,4 @@
 
 #define SB_CALL(nr, ...) SB_CALL_(nr, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define SB_CALL_(nr, a, b, c, d, e, ...) \
-	sb_raw(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+	sb_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)

@@ -300,6 +300,9 @@ void sb_record(const struct sb_access *a)
 
 	if (!a->path || !a->path[0] || !sb_recorder_on())
 		return;
+	/* What ld.so loads for whom is told here alone. */
+	if (!a->by && !sb_recorder_tells())
+		return;
 	sb_fork_check(st);
 	text[0].len = sb_strnlen(a->path, TEXT_MAX);
 	if (text[0].len == TEXT_MAX)
@@ -440,7 +443,7 @@ uint8_t sb_record_existed(int dirfd, const char *path)
 {
 	long raw;
 
-	if (!path || !sb_recorder_on() || sb_recorder_sandboxed())
+	if (!path || !sb_recorder_on() || sb_recorder_sandboxed() || !sb_recorder_tells())
 		return 0;
 	raw = sb_raw(SYS_faccessat, dirfd, (long)path, 0, 0, 0, 0);
 	if (!raw)

@@ -54,9 +54,15 @@ bool sb_recorder_audited(void);
  */
 uint8_t sb_record_existed(int dirfd, const char *path);
 
-/* The system call, through the one function that a later backend routes through a page of its own.
- * -errno. */
+/*
+ * A system call of our own, and one of the program's that will be recorded whatever comes of it;
+ * -errno. In a guarded process both are made from the page that its guard lets pass, where that is
+ * there: what is called from the page and not recorded is lost.
+ */
 long sb_raw(long nr, long a, long b, long c, long d, long e, long f);
+long sb_call(long nr, long a, long b, long c, long d, long e, long f);
+/* False: the guard is told of each call by the kernel, and what is recorded would be told twice. */
+bool sb_recorder_tells(void);
 
 /* -4095..-1 becomes -1 with the program's errno set; everything else is returned as it is. */
 long sb_errno_return(long raw);

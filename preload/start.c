@@ -7,6 +7,7 @@
 
 #include "preload/chunk.h"
 #include "preload/environ.h"
+#include "preload/page.h"
 #include "preload/str.h"
 #include "preload/write.h"
 
@@ -24,6 +25,20 @@ static bool failed(long raw)
 bool sb_flag(const struct sb_recorder *st, char flag)
 {
 	return sb_strchr(st->flags, flag) != NULL;
+}
+
+const char *sb_flags_with(const struct sb_recorder *st, char flag)
+{
+	switch (flag) {
+	case 's':
+		return st->guarded ? "gs" : "s";
+	case 'm':
+		return st->guarded ? "gm" : "m";
+	case 'x':
+		return st->guarded ? "gx" : "x";
+	default:
+		return st->guarded ? "g" : "";
+	}
 }
 
 /* The directory of our module in a list like LD_PRELOAD's, where its last element is ours. */
@@ -58,6 +73,7 @@ static bool parse(struct sb_recorder *st, char *const *envp)
 		for (p++; *p && *p != ':'; p++)
 			(void)sb_put(st->flags, sizeof(st->flags), &flags, p, 1);
 	st->sandboxed = sb_flag(st, 's');
+	st->guarded = sb_flag(st, 'g');
 	if (!find_modules(st, sb_env_find(envp, "LD_PRELOAD="), "LD_PRELOAD=", SB_PRELOAD_NAME))
 		(void)find_modules(st, sb_env_find(envp, "LD_AUDIT="), "LD_AUDIT=", SB_AUDIT_NAME);
 	return *p == ':' && sb_puts(st->log_path, sizeof(st->log_path), &at, p + 1);
@@ -123,6 +139,7 @@ static void hello(struct sb_recorder *st, char *const *argv)
 	unsigned texts = 1;
 	long exe_len = 0;
 
+	head.flags = st->gate ? SB_REC_PAGE : 0;
 	sb_cwd(st, cwd, sizeof(cwd));
 	if (!sb_load(&st->sandboxed))
 		head.value = (int32_t)sb_raw(SYS_getppid, 0, 0, 0, 0, 0, 0);
@@ -131,11 +148,20 @@ static void hello(struct sb_recorder *st, char *const *argv)
 		exe_len = sb_raw(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe,
 				 sizeof(exe), 0, 0);
 		exe_len = exe_len > 0 && exe_len < (long)sizeof(exe) ? exe_len : 0;
-		head.flags = SB_REC_DIR;
+		head.flags |= SB_REC_DIR;
 		texts = 2;
 	}
 	(void)sb_write(&head, (struct sb_text[]){{cwd, sb_strlen(cwd)}, {exe, (size_t)exe_len}},
 		       texts, argv, ARGV_ROOM, NULL);
+}
+
+static long open_log(struct sb_recorder *st)
+{
+	/* First of all: from then on our own calls are nobody's business. */
+	if (st->guarded && !st->sandboxed && sb_page_map())
+		st->gate = (uintptr_t)SB_PAGE;
+	return sb_raw(SYS_openat, AT_FDCWD, (long)st->log_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0,
+		      0, 0);
 }
 
 static void hello_asking(struct sb_recorder *st)
@@ -156,9 +182,7 @@ bool sb_start(char *const *argv, char *const *envp)
 
 	if (!sb_cas(&st->phase, &untouched, SB_STARTING))
 		return sb_load(&st->phase) == SB_ON;
-	fd = parse(st, envp) ? sb_raw(SYS_openat, AT_FDCWD, (long)st->log_path,
-				      O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0, 0, 0)
-			     : -1;
+	fd = parse(st, envp) ? open_log(st) : -1;
 	ok = !failed(fd) && map_log(st, (int)fd);
 	if (ok && !st->sandboxed) {
 		st->pid = (int32_t)sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0);

@@ -7,6 +7,7 @@
  *   t  our suffix stands in GLIBC_TUNABLES
  *   m  the audit module measures static TLS, and starts the image again
  *   x  handed on by a static program, whose execs nobody sees
+ *   g  guarded: the kernel reports every call that is not made from the page at SB_PAGE
  */
 #pragma once
 
@@ -25,3 +26,5 @@ bool sb_start_late(void);
 void sb_fork_check(struct sb_recorder *st);
 
 bool sb_flag(const struct sb_recorder *st, char flag);
+/* The flags for what this image starts: this one (0 none) and those that are handed on. */
+const char *sb_flags_with(const struct sb_recorder *st, char flag);

@@ -53,6 +53,9 @@ struct sb_recorder {
 	uint32_t serial;
 	int32_t pid;
 	uint32_t hidden;   /* our variables are out of the program's sight */
+	uint32_t below;	   /* enum sb_below: told where libc calls the kernel */
+	uint32_t guarded;  /* a guard is told of every call that is not made from our page */
+	uintptr_t gate;	   /* the page's system call, 0 none: see preload/page.h */
 	uint64_t image;	   /* first chunk plus one */
 	uint64_t current;  /* window<<32 | its state: where records go */
 	uint64_t claimed;  /* a chunk that was claimed and could not be mapped, plus one */

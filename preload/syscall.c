@@ -299,7 +299,7 @@ static __attribute__((noinline)) long told_call(long nr, long a, long b, long c,
 	if (whole_call(&call, &raw))
 		return sb_errno_return(raw);
 	prepare(&call);
-	raw = sb_raw(nr, a, b, c, d, e, f);
+	raw = sb_call(nr, a, b, c, d, e, f);
 	tell(&call, raw);
 	return sb_errno_return(raw);
 }

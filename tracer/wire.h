@@ -54,6 +54,22 @@
 #define SB_PRELOAD_NAME "sidebundle-preload.so"
 #define SB_AUDIT_NAME	"sidebundle-audit.so"
 
+/*
+ * Where the page lies from which a guarded process calls the kernel (preload/page.h): what is
+ * called from there is recorded here, so the guard's filter lets it pass. Clear of what
+ * AddressSanitizer and ThreadSanitizer reserve, of where programs and their heaps are put, and on
+ * aarch64 there even with a 39-bit address space.
+ */
+#if defined(__x86_64__)
+#define SB_PAGE	     0x7e9000000000ull
+#define SB_PAGE_SIZE 0x1000ull
+#elif defined(__aarch64__)
+#define SB_PAGE	     0x0e00000000ull
+#define SB_PAGE_SIZE 0x10000ull /* the largest page that the machine may have */
+#else
+#error "no page for this machine: see tracer/wire.h"
+#endif
+
 /* What an exec hook learned about a program file, for all who exec it later: see `info` bits. */
 struct sb_log_prog {
 	uint64_t key;  /* sb_hash-like of dev, ino, size, mtime, ctime; 0 free; stored last, once */
@@ -101,7 +117,7 @@ struct sb_chunk {
 enum sb_rec_kind {
 	SB_REC_HELLO = 32, /* strings: cwd, argv[0..]; arg: token; value: ppid; fork children: dirfd
 			    * = 1, arg = parent image; with SB_REC_DIR the program follows cwd, as
-			    * its exec was not seen */
+			    * its exec was not seen; SB_REC_PAGE */
 	SB_REC_WHERE,	   /* strings: cwd, root ("" unchanged); `where` is the new generation */
 	SB_REC_BLIND,	   /* strings: path; value: enum sb_blind; arg: exec record's place or 0 */
 };
@@ -113,6 +129,8 @@ enum sb_rec_kind {
 #define SB_REC_NOFOLLOW                                                          \
 	0x10u /* the last component was not followed (lstat, O_NOFOLLOW, unlink) \
 	       */
+
+#define SB_REC_PAGE 0x20u /* hello: the process calls from the page at SB_PAGE */
 
 /*
  * Outcome of an exec: pending while it may still fail. What succeeded never comes back to say so; a

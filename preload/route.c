@@ -1,0 +1,57 @@
+/* Which way a system call goes from a traced process, and the program's errno. */
+#include "preload/arch.h"
+#include "preload/below.h"
+#include "preload/state.h"
+
+/* Weak and unversioned: glibc and musl both have it; the audit module's namespace has neither. */
+extern int *__errno_location(void) __attribute__((weak, const, visibility("default")));
+
+long sb_raw(long nr, long a, long b, long c, long d, long e, long f)
+{
+	uintptr_t gate = sb_load(&sb_self()->gate);
+
+	return gate ? sb_arch_gate(gate, nr, a, b, c, d, e, f)
+		    : sb_arch_syscall(nr, a, b, c, d, e, f);
+}
+
+long sb_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	/* Asked first: only what can be recorded may pass the guard. */
+	return sb_recorder_on() ? sb_raw(nr, a, b, c, d, e, f)
+				: sb_arch_syscall(nr, a, b, c, d, e, f);
+}
+
+bool sb_recorder_tells(void)
+{
+	const struct sb_recorder *st = sb_self();
+
+	return !st->guarded || sb_load(&st->gate);
+}
+
+bool sb_hook_tells(unsigned families)
+{
+	const struct sb_recorder *st = sb_self();
+
+	if (!sb_recorder_on() || st->guarded)
+		return false;
+	return !families || (sb_load(&st->below) & families) != families;
+}
+
+int sb_errno_get(void)
+{
+	return __errno_location ? *__errno_location() : 0;
+}
+
+void sb_errno_set(int value)
+{
+	if (__errno_location)
+		*__errno_location() = value;
+}
+
+long sb_errno_return(long raw)
+{
+	if ((unsigned long)raw <= -4096UL)
+		return raw;
+	sb_errno_set((int)-raw);
+	return -1;
+}
