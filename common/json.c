@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/utf8.h"
+
 static void add(struct sb_json *json, const char *bytes, size_t len)
 {
 	if (json->rc == 0)
@@ -32,35 +34,6 @@ void sb_json_open(struct sb_json *json, char bracket)
 void sb_json_shut(struct sb_json *json, char bracket)
 {
 	add(json, &bracket, 1);
-}
-
-/* Length of the well-formed sequence at `s`, 0 where there is none. */
-static size_t sequence(const unsigned char *s, size_t len)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (n == 0 || n > len || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-bool sb_utf8_valid(const char *s, size_t len)
-{
-	while (len) {
-		size_t n = sequence((const unsigned char *)s, len);
-
-		if (!n)
-			return false;
-		s += n;
-		len -= n;
-	}
-	return true;
 }
 
 static void escape(struct sb_json *json, const char *s, size_t len)

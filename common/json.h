@@ -30,6 +30,3 @@ void sb_json_int(struct sb_json *json, int64_t n);
 void sb_json_uint(struct sb_json *json, uint64_t n);
 void sb_json_bool(struct sb_json *json, bool yes);
 void sb_json_null(struct sb_json *json);
-
-/* Well-formed, shortest form, no surrogates (RFC 3629). */
-bool sb_utf8_valid(const char *s, size_t len);

@@ -3,21 +3,42 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "tracer/event.h"
+
+size_t sb_print_piece(const char *s, size_t len, struct sb_print_piece *ret)
+{
+	uint32_t point = 0;
+	size_t n = sb_utf8_next(s, len, &point);
+
+	ret->escaped = !n || !sb_utf8_shown(point);
+	if (!ret->escaped) {
+		memcpy(ret->text, s, n);
+		ret->text[n] = '\0';
+		ret->width = sb_utf8_width(point);
+		return n;
+	}
+	if (*s == '\n' || *s == '\t')
+		(void)snprintf(ret->text, sizeof ret->text, "\\%c", *s == '\n' ? 'n' : 't');
+	else if (n <= 1)
+		(void)snprintf(ret->text, sizeof ret->text, "\\x%02x", (unsigned char)*s);
+	else
+		(void)snprintf(ret->text, sizeof ret->text, point > 0xffff ? "\\U%08x" : "\\u%04x",
+			       (unsigned)point);
+	ret->width = (int)strlen(ret->text);
+	return n ? n : 1;
+}
 
 void sb_print_name(const char *s)
 {
-	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
-		if (*p == '\n')
-			fputs("\\n", stdout);
-		else if (*p == '\t')
-			fputs("\\t", stdout);
-		else if (*p < 0x20 || *p == 0x7f)
-			printf("\\x%02x", *p);
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 controls in UTF-8 */
-			printf("\\u%04x", *++p);
-		else
-			putchar(*p);
+	struct sb_print_piece piece;
+
+	for (size_t len = strlen(s); len;) {
+		size_t n = sb_print_piece(s, len, &piece);
+
+		fputs(piece.text, stdout);
+		s += n;
+		len -= n;
 	}
 }
 

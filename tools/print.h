@@ -1,7 +1,18 @@
 /* Names on standard output. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* The next character of a name as it is printed. */
+struct sb_print_piece {
+	char text[12];
+	int width;    /* columns */
+	bool escaped; /* it stands for what could move a cursor or lie about a name */
+};
+
+/* Takes a character off `s` (not empty, `len` bytes): how many bytes it had. */
+size_t sb_print_piece(const char *s, size_t len, struct sb_print_piece *ret);
 
 /*
  * Bytes that could move a terminal's cursor or lie about a name are shown as escapes; what is left

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "common/utf8.h"
 #include "tracer/trace.h"
 
 struct sb_trace_writer {
@@ -14,40 +15,9 @@ struct sb_trace_writer {
 	uint64_t processes, events, files;
 };
 
-/* The length of the UTF-8 sequence at p, 0 where there is none (RFC 3629: no surrogates, no
- * overlong forms, nothing above U+10FFFF). */
-static size_t utf8_len(const unsigned char *p)
-{
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	if ((p[1] & 0xc0) != 0x80)
-		return 0;
-	if (p[0] < 0xe0)
-		return 2;
-	if ((p[2] & 0xc0) != 0x80 || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
-		return 0;
-	if (p[0] < 0xf0)
-		return 3;
-	if ((p[3] & 0xc0) != 0x80 || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return 4;
-}
-
-static bool is_utf8(const char *s)
-{
-	size_t n;
-
-	for (const unsigned char *p = (const unsigned char *)s; *p; p += n)
-		if (!(n = utf8_len(p)))
-			return false;
-	return true;
-}
-
 void sb_json_string(FILE *out, const char *s)
 {
-	if (!is_utf8(s)) {
+	if (!sb_utf8_valid(s, strlen(s))) {
 		fputs("{\"hex\":\"", out);
 		for (const unsigned char *p = (const unsigned char *)s; *p; p++)
 			fprintf(out, "%02x", *p);

@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/map.h"
 #include "common/path.h"
+#include "common/utf8.h"
 
 Test(err, gains_context_outermost_first)
 {
@@ -200,4 +201,41 @@ Test(path, resolves_inside_a_root_as_chroot_would)
 	cr_assert(eq(int, sb_resolve(dir, "/lib/so", 0, note_hop, &hops, &real, &err), 0));
 	cr_expect(eq(str, hops.s,
 		     "/lib>usr/lib;/usr/lib/so>/etc/alt;/etc/alt>../../../../../../usr/lib/real;"));
+}
+
+Test(utf8, takes_the_shortest_form_alone)
+{
+	static const struct {
+		const char *s;
+		size_t len;
+		uint32_t point;
+	} rows[] = {
+		{"a", 1, 'a'},
+		{"\xc3\xa4", 2, 0xe4},
+		{"\xe6\xbc\xa2", 3, 0x6f22},
+		{"\xf0\x9f\x98\x80", 4, 0x1f600},
+		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+		{"\x80", 0, 0},
+		{"\xc0\x80", 0, 0},
+		{"\xc3", 0, 0},
+		{"\xc3x", 0, 0},
+		{"\xe0\x9f\xbf", 0, 0},
+		{"\xed\xa0\x80", 0, 0},
+		{"\xf0\x8f\xbf\xbf", 0, 0},
+		{"\xf4\x90\x80\x80", 0, 0},
+		{"\xff", 0, 0},
+		{"", 0, 0},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint32_t point = 0;
+
+		cr_assert(eq(sz, sb_utf8_next(rows[i].s, strlen(rows[i].s), &point), rows[i].len));
+		cr_assert(eq(u32, point, rows[i].point), "row %zu", i);
+	}
+	cr_assert(not(sb_utf8_shown(0x9b)));
+	cr_assert(not(sb_utf8_shown(0x202e)));
+	cr_assert(sb_utf8_shown(0xe4));
+	cr_assert(eq(int, sb_utf8_width(0x6f22), 2));
+	cr_assert(eq(int, sb_utf8_width(0x301), 0));
 }
