@@ -82,17 +82,41 @@ small_stacks_of_child() {
 }
 check "stacks of 16 KiB after a program that needed room" small_stacks_of_child
 
-# Privileges: what the machine has; a set-id program loads nothing of ours.
-setid=$(for p in /usr/bin/su /usr/bin/newgrp /usr/bin/gpasswd /usr/bin/chage /usr/bin/mount; do
-	[ -u "$p" ] && echo "$p" && break
-	[ -g "$p" ] && echo "$p" && break
-done)
-if [ -n "$setid" ]; then
-	also setid "expect exec 0 - $setid" "expect open 0 - /etc/ld.so.cache"
-	check "a set-id program" same setid "$setid" --help
+# Privileges: into a program that gains some, nothing of ours is loaded. What the machine has set-id differs.
+for bit in u g; do
+	setid=$(for p in /usr/bin/{su,newgrp,gpasswd,mount,chage,expiry,ssh-agent,crontab}; do
+		[ "-$bit" "$p" ] && echo "$p" && break
+	done)
+	if [ -z "$setid" ]; then
+		skip_check "a set-id program ($bit)" "a program with that bit on this machine"
+		continue
+	fi
+	also setid-$bit "expect exec 0 - $setid" "expect open 0 - /etc/ld.so.cache"
+	also child-setid-$bit "expect exec 0 - $setid"
+	[ "$SB_BACKEND" != audit ] || also child-setid-$bit "blind setid $setid"
+	check "a set-id program ($bit)" same setid-$bit "$setid" --help
+	check "a set-id program ($bit), as a child" same child-setid-$bit sh -c '"$@"; exit $?' - "$setid" --help
+done
+if [ -e "$T/capable" ]; then
+	also capable "expect exec 0 - $T/capable"
+	also capable-child "expect exec 0 - $T/capable"
+	check "a program with file capabilities" same capable "$T/capable" /etc/passwd "$d/capable"
+	check "a program with file capabilities, as a child" \
+		same capable-child sh -c '"$@"; exit $?' - "$T/capable" /etc/passwd "$d/capable"
 else
-	skip_check "a set-id program" "a set-id program on this machine"
+	skip_check "a program with file capabilities" "the right to set them (root with CAP_SETFCAP), and setcap"
 fi
+
+# A machine that no kernel knows, of 32 bits: the errno is the kernel's, and no linker has a word to say.
+foreign() {
+	printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\377\177\1\0\0\0' >foreign
+	head -c 200 /dev/zero >>foreign
+	chmod +x foreign
+	also foreign "expect exec 8 - $PWD/foreign"
+	[ "$SB_BACKEND" != audit ] || also foreign "blind foreign $PWD/foreign"
+	same foreign bash -c 'exec "$1"' - "$PWD/foreign" && grep -q 'Exec format error' foreign.err
+}
+check "a program of another machine" foreign
 if "$T/mdwe" "$T/opens" "$d" >/dev/null; then
 	check "memory-deny-write-execute" traced mdwe 0 "$T/mdwe" "$T/opens" "$d"
 else
