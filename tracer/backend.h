@@ -1,8 +1,8 @@
 /*
- * One way of watching processes. Order: probe (any time), start, next until it returns 0, stop.
+ * One way of watching processes. Order: probe (any time), run.
  *
  * A backend starts the command itself, as a child of the caller, and delivers to a sink; the sink
- * (tracer/engine.h) owns dedupe, real paths and the trace file, so that all backends agree on them.
+ * (tracer/sink.h) owns dedupe, real paths and the trace file, so that all backends agree on them.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 
 struct sb_sink;
 struct sb_child;
+struct sb_afterlife;
 
 struct sb_trace_spec {
 	char *const *argv; /* command, NULL-terminated */
@@ -23,6 +24,8 @@ struct sb_trace_spec {
 	int allow_uring;	/* leave io_uring to the command; else it fails with ENOSYS */
 	const char *program;	/* argv[0] as it was found, absolute */
 	struct sb_child *child; /* prepared; the backend starts it */
+	/* Of a backend that `stays`: what run() leaves to be done; NULL for the others. */
+	struct sb_afterlife *after;
 };
 
 struct sb_backend {
@@ -30,6 +33,8 @@ struct sb_backend {
 	const char *summary;		  /* one line of help */
 	const char *needs;		  /* in a few words; NULL: nothing of the machine */
 	int (*probe)(struct sb_err *err); /* 0: usable here; else why not, and the remedy */
+	/* Who outlives the command cannot be left alone: see tracer/apart.h. */
+	int stays;
 	/*
 	 * Runs the command to its end. *ret_status is its wait status, -1 where it never ran.
 	 * -ETIME: its time was up and it was killed. Where it never ran: -errno of execve.

@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/path.h"
+#include "tracer/apart.h"
 #include "tracer/child.h"
 
 /* Programs that a warning names; the trace has them all. */
@@ -185,48 +186,78 @@ static int run_backend(const struct sb_backend *backend, const struct sb_trace_s
 	return rc;
 }
 
-static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
-			struct sb_trace_result *ret, struct sb_err *err)
+/* A run whose backend is chosen. */
+struct job {
+	const struct sb_trace_run *run;
+	const struct sb_backend *backend;
+	const char *why; /* not a better one */
+	struct sb_child *child;
+	struct sb_trace_result *ret;
+};
+
+static int run_into(const struct job *job, struct sb_trace_spec *spec, struct sb_err *err)
 {
-	struct sb_trace_spec spec = run->spec;
-	const struct sb_backend *backend = NULL;
+	const struct sb_trace_run *run = job->run;
 	struct sb_trace_writer *writer;
 	struct sb_sink *sink = NULL;
-	auto_buf program = SB_BUF_INIT, libexec = SB_BUF_INIT, why = SB_BUF_INIT;
-	int rc = sb_backend_choose(run->backend, &backend, &why, err);
+	int rc = create_trace(run, job->backend, job->why, &writer, err);
 
 	if (rc < 0)
 		return rc;
-	if (strcmp(run->backend, "auto") == 0)
-		sb_log(SB_LOG_INFO, "backend auto: takes %s%s%s", backend->name,
-		       why.len ? "; " : "", sb_buf_str(&why));
-	rc = sb_child_find(spec.argv[0], spec.envp, &program, err);
-	if (rc < 0) {
-		ret->trouble = trouble_of(rc);
-		return rc;
-	}
-	rc = sb_libexec_dir(&libexec, err);
-	if (rc == 0)
-		rc = create_trace(run, backend, sb_buf_str(&why), &writer, err);
-	if (rc < 0)
-		return rc;
-	struct sb_sink_spec sink_spec = {writer, backend->name, run->include, run->exclude};
+	struct sb_sink_spec sink_spec = {writer, job->backend->name, run->include, run->exclude};
 	rc = sb_sink_new(&sink_spec, &sink, err);
 	if (rc < 0) {
 		sb_trace_abandon(writer);
 		return rc;
 	}
 	hide_output(sink, run->output);
-	spec.program = program.s;
-	spec.libexec = libexec.s;
-	spec.child = child;
-	rc = run_backend(backend, &spec, sink, ret, err);
+	rc = run_backend(job->backend, spec, sink, job->ret, err);
 	sb_sink_free(sink);
 	/* A trace of nothing helps nobody. */
 	struct stat st;
-	if (ret->status < 0 && lstat(run->output, &st) == 0 && S_ISREG(st.st_mode))
+	if (job->ret->status < 0 && lstat(run->output, &st) == 0 && S_ISREG(st.st_mode))
 		(void)unlink(run->output);
 	return rc;
+}
+
+/* Here, or in a process of its own. */
+static int run_job(void *arg, struct sb_afterlife *after, struct sb_err *err)
+{
+	const struct job *job = arg;
+	struct sb_trace_spec spec = job->run->spec;
+	auto_buf program = SB_BUF_INIT, libexec = SB_BUF_INIT;
+	int rc = sb_child_find(spec.argv[0], spec.envp, &program, err);
+
+	if (rc < 0) {
+		job->ret->trouble = trouble_of(rc);
+		return rc;
+	}
+	rc = sb_libexec_dir(&libexec, err);
+	if (rc < 0)
+		return rc;
+	spec.program = program.s;
+	spec.libexec = libexec.s;
+	spec.child = job->child;
+	spec.after = after;
+	return run_into(job, &spec, err);
+}
+
+static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
+			struct sb_trace_result *ret, struct sb_err *err)
+{
+	struct job job = {.run = run, .child = child, .ret = ret};
+	auto_buf why = SB_BUF_INIT;
+	int rc = sb_backend_choose(run->backend, &job.backend, &why, err);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(run->backend, "auto") == 0)
+		sb_log(SB_LOG_INFO, "backend auto: takes %s%s%s", job.backend->name,
+		       why.len ? "; " : "", sb_buf_str(&why));
+	job.why = sb_buf_str(&why);
+	if (job.backend->stays)
+		return sb_run_apart(run_job, &job, ret, sizeof *ret, child, err);
+	return run_job(&job, NULL, err);
 }
 
 int sb_trace_run(const struct sb_trace_run *run, struct sb_trace_result *ret, struct sb_err *err)

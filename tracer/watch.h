@@ -27,6 +27,7 @@ struct sb_watch;
 struct sb_watch_spec {
 	struct sb_sink *sink;
 	const char *backend; /* static: who saw it */
+	bool no_new_privs;   /* set-id programs run without their privilege: a blind spot */
 	/*
 	 * The numbers that processes have in the trace. NULL: the watch counts by itself, from 0.
 	 * Else somebody else shares the trace (the collector, in hybrid): asked for the next free
@@ -48,7 +49,8 @@ void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool t
 /*
  * `tid` called exec, and it worked: the process is a new image now, its other threads are gone, and
  * its leader is `pid`. Tells the exec, the interpreters that #! lines name, and the program's ELF
- * interpreter.
+ * interpreter. The call that sb_watch_enter() gave for it is freed; those of the other threads are
+ * to be dropped before.
  */
 void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid);
 void sb_watch_gone(struct sb_watch *w, pid_t tid);

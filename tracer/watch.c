@@ -1,0 +1,383 @@
+#include "tracer/watch.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "tracer/proc.h"
+#include "tracer/watch_private.h"
+
+/* How often those are looked for that went without a word. */
+#define SWEEP_SECONDS 1.0
+
+double watch_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+const char *watch_intern(struct sb_watch *w, const char *s)
+{
+	const char *kept = s ? sb_map_intern(&w->strings, s) : NULL;
+
+	if (s && !kept)
+		sb_sink_lost(w->spec.sink, 1);
+	return kept;
+}
+
+int sb_watch_new(const struct sb_watch_spec *spec, struct sb_watch **ret, struct sb_err *err)
+{
+	struct sb_watch *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return sb_fail(err, ENOMEM, "start the watch");
+	w->spec = *spec;
+	w->moves = w->roots = 1;
+	ssize_t n = readlink("/proc/self/ns/mnt", w->namespace, sizeof w->namespace - 1);
+	w->namespace[n < 0 ? 0 : n] = '\0';
+	w->swept = watch_now();
+	int rc = sb_real_new(&w->real, err);
+	if (rc < 0) {
+		free(w);
+		return rc;
+	}
+	*ret = w;
+	return 0;
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+struct sb_watch_call *watch_take_call(struct sb_watch *w)
+{
+	struct sb_watch_call *call = w->spare;
+
+	if (!call)
+		return calloc(1, sizeof *call);
+	w->spare = call->next;
+	struct sb_buf text = call->text;
+	*call = (struct sb_watch_call){.text = text};
+	sb_buf_cut(&call->text, 0);
+	return call;
+}
+
+void watch_give_call(struct sb_watch *w, struct sb_watch_call *call)
+{
+	if (!call)
+		return;
+	sb_touches_free(&call->touches);
+	call->next = w->spare;
+	w->spare = call;
+}
+
+/* --- who there is ----------------------------------------------------------------------------- */
+
+static unsigned bucket(pid_t pid)
+{
+	return (unsigned)pid & (WATCH_BUCKETS - 1);
+}
+
+struct watch_process *watch_find_process(const struct sb_watch *w, pid_t pid)
+{
+	struct watch_process *p = w->processes[bucket(pid)];
+
+	while (p && p->pid != pid)
+		p = p->next;
+	return p;
+}
+
+struct watch_thread *watch_find_thread(const struct sb_watch *w, pid_t tid)
+{
+	struct watch_thread *t = w->threads[bucket(tid)];
+
+	while (t && t->tid != tid)
+		t = t->next;
+	return t;
+}
+
+static struct watch_process *add_process(struct sb_watch *w, pid_t pid,
+					 struct watch_process *parent)
+{
+	struct watch_process *p = calloc(1, sizeof *p);
+	struct sb_proc proc;
+
+	if (!p) {
+		sb_sink_lost(w->spec.sink, 1);
+		return NULL;
+	}
+	*p = (struct watch_process){.pid = pid, .number = -1, .parent = -1};
+	p->place.root = p->place.cwd = "";
+	if (sb_proc_look(pid, &proc) == 0) {
+		p->started = proc.started;
+		p->ppid = proc.ppid;
+	}
+	if (parent) {
+		p->parent = watch_number(w, parent, NULL);
+		p->ppid = parent->pid;
+		p->forked = true;
+		p->exe = parent->exe;
+		/* The root may be another already: it is looked at when it is needed. */
+		p->place = parent->place;
+		p->cwd_stamp = parent->moving ? 0 : parent->cwd_stamp;
+	}
+	p->next = w->processes[bucket(pid)];
+	w->processes[bucket(pid)] = p;
+	return p;
+}
+
+static struct watch_thread *add_thread(struct sb_watch *w, pid_t tid, struct watch_process *p)
+{
+	struct watch_thread *t = p ? calloc(1, sizeof *t) : NULL;
+
+	if (!t)
+		return NULL;
+	*t = (struct watch_thread){.tid = tid, .process = p, .next = w->threads[bucket(tid)]};
+	w->threads[bucket(tid)] = t;
+	p->threads++;
+	return t;
+}
+
+static void remove_process(struct sb_watch *w, struct watch_process *p)
+{
+	struct watch_process **link = &w->processes[bucket(p->pid)];
+
+	while (*link != p)
+		link = &(*link)->next;
+	*link = p->next;
+	if (p->number >= 0)
+		sb_sink_done(w->spec.sink, (uint32_t)p->number);
+	free(p);
+}
+
+/* Out of the table, with what it had open. */
+static void remove_thread(struct sb_watch *w, struct watch_thread *t)
+{
+	struct watch_thread **link = &w->threads[bucket(t->tid)];
+
+	while (*link != t)
+		link = &(*link)->next;
+	*link = t->next;
+	t->process->threads--;
+	if (t->exec && t->exec->guessed)
+		watch_give_call(w, t->exec);
+	watch_give_call(w, t->later);
+	free(t);
+}
+
+void watch_only_leader(struct sb_watch *w, struct watch_process *p)
+{
+	if (p->threads == 1 && watch_find_thread(w, p->pid))
+		return;
+	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+		for (struct watch_thread *t = w->threads[i], *next; t; t = next) {
+			next = t->next;
+			if (t->process == p && t->tid != p->pid)
+				remove_thread(w, t);
+		}
+}
+
+/* A value of /proc/TID/status. */
+static pid_t status_of(pid_t tid, const char *field)
+{
+	char name[32], line[256];
+	pid_t value = 0;
+
+	(void)snprintf(name, sizeof name, "/proc/%d/status", (int)tid);
+	auto_file FILE *f = fopen(name, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, field, strlen(field)) == 0) {
+			value = (pid_t)strtol(line + strlen(field), NULL, 10);
+			break;
+		}
+	return value;
+}
+
+struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid)
+{
+	struct watch_thread *t = watch_find_thread(w, tid);
+
+	if (t)
+		return t;
+	pid_t pid = status_of(tid, "Tgid:");
+	if (pid <= 0)
+		return NULL;
+	struct watch_process *p = watch_find_process(w, pid);
+	if (!p)
+		p = add_process(w, pid, watch_find_process(w, status_of(pid, "PPid:")));
+	return add_thread(w, tid, p);
+}
+
+uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *argv)
+{
+	auto_buf exe = SB_BUF_INIT;
+
+	if (p->number >= 0)
+		return (uint32_t)p->number;
+	struct watch_thread *t = watch_find_thread(w, p->pid);
+	struct watch_place place = p->place;
+	if (t)
+		watch_place(w, t, true, &place);
+	p->number = w->spec.next_number ? w->spec.next_number(w->spec.arg) : w->counted++;
+	sb_sink_process(w->spec.sink, &(struct sb_trace_process){
+					      .id = (uint32_t)p->number,
+					      .parent = p->parent,
+					      .pid = p->pid,
+					      .ppid = p->ppid,
+					      .forked = p->forked,
+					      .exe = p->exe,
+					      .cwd = *place.cwd ? place.cwd : NULL,
+					      .argv = (const char *const *)argv,
+				      });
+	return (uint32_t)p->number;
+}
+
+void sb_watch_first(struct sb_watch *w, pid_t pid, const char *program, char *const *argv,
+		    const char *cwd)
+{
+	struct watch_process *p = add_process(w, pid, NULL);
+
+	if (!p || !add_thread(w, pid, p))
+		return;
+	p->first = true;
+	p->exe = watch_intern(w, program);
+	if (cwd)
+		p->place.cwd = watch_intern(w, cwd);
+	(void)watch_number(w, p, argv);
+}
+
+void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool thread)
+{
+	struct watch_thread *parent = watch_thread(w, parent_tid);
+
+	/* It was heard of before its parent came to tell. */
+	if (watch_find_thread(w, child_tid))
+		return;
+	if (thread && parent)
+		(void)add_thread(w, child_tid, parent->process);
+	else
+		(void)add_thread(w, child_tid,
+				 add_process(w, child_tid, parent ? parent->process : NULL));
+}
+
+void sb_watch_gone(struct sb_watch *w, pid_t tid)
+{
+	struct watch_thread *t = watch_find_thread(w, tid);
+
+	if (!t)
+		return;
+	watch_settle(w, t);
+	/* An exec of another thread may have taken it off. */
+	t = watch_find_thread(w, tid);
+	if (!t)
+		return;
+	struct watch_process *p = t->process;
+	remove_thread(w, t);
+	if (!p->threads)
+		remove_process(w, p);
+}
+
+int64_t sb_watch_number(struct sb_watch *w, pid_t tid)
+{
+	struct watch_thread *t = watch_find_thread(w, tid);
+
+	return t ? t->process->number : -1;
+}
+
+/* --- who is left ------------------------------------------------------------------------------ */
+
+/* A leader that has ended stays a zombie while its threads live on. */
+static bool runs(const struct watch_thread *t)
+{
+	char name[32];
+	struct stat st;
+
+	if (t->tid != t->process->pid)
+		return kill(t->tid, 0) == 0 || errno != ESRCH;
+	if (sb_proc_runs(t->tid, t->process->started))
+		return true;
+	(void)snprintf(name, sizeof name, "/proc/%d/task", (int)t->tid);
+	/* Each thread is a link of its own. */
+	return t->process->threads > 1 && stat(name, &st) == 0 && st.st_nlink > 3;
+}
+
+static void sweep(struct sb_watch *w)
+{
+	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+		for (struct watch_thread *t = w->threads[i], *next; t; t = next) {
+			next = t->next;
+			if (!runs(t))
+				sb_watch_gone(w, t->tid);
+		}
+	w->swept = watch_now();
+}
+
+void watch_sweep(struct sb_watch *w)
+{
+	if (watch_now() - w->swept > SWEEP_SECONDS)
+		sweep(w);
+}
+
+size_t sb_watch_running(struct sb_watch *w, pid_t *pids, size_t cap)
+{
+	size_t n = 0;
+
+	sweep(w);
+	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+		for (const struct watch_process *p = w->processes[i]; p; p = p->next) {
+			if (n < cap)
+				pids[n] = p->pid;
+			n++;
+		}
+	return n;
+}
+
+/* Somebody whose last call is still open; settling one may take others off the table. */
+static struct watch_thread *unsettled(const struct sb_watch *w)
+{
+	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+		for (struct watch_thread *t = w->threads[i]; t; t = t->next)
+			if (t->later || (t->exec && t->exec->guessed))
+				return t;
+	return NULL;
+}
+
+void sb_watch_finish(struct sb_watch *w)
+{
+	for (struct watch_thread *t = unsettled(w); t; t = unsettled(w))
+		watch_settle(w, t);
+	sweep(w);
+	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+		for (const struct watch_process *p = w->processes[i]; p; p = p->next)
+			sb_sink_blind(w->spec.sink, SB_BLIND_OUTLIVED, p->exe, 1);
+}
+
+void sb_watch_free(struct sb_watch *w)
+{
+	if (!w)
+		return;
+	for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
+		while (w->threads[i])
+			remove_thread(w, w->threads[i]);
+		for (struct watch_process *p = w->processes[i], *next; p; p = next) {
+			next = p->next;
+			free(p);
+		}
+	}
+	for (struct sb_watch_call *call = w->spare, *next; call; call = next) {
+		next = call->next;
+		sb_buf_free(&call->text);
+		free(call);
+	}
+	sb_map_free(&w->strings);
+	sb_real_free(w->real);
+	sb_buf_free(&w->path);
+	sb_buf_free(&w->real_path);
+	free(w);
+}

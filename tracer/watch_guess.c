@@ -1,0 +1,378 @@
+/*
+ * Outcomes that nobody tells: the look that the call itself is about to take. What it depends on
+ * beyond that (limits, mandatory access control, who wins a race) stays unknown, or is looked at
+ * once more when the thread is heard of next.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "tracer/watch_private.h"
+
+/* Of /proc/PID/stat, counted from the state: where code, stack, arguments and environment are. */
+#define STARTCODE  23
+#define STARTSTACK 25
+#define ARG_START  45
+
+static bool denied(int code)
+{
+	return code == EACCES || code == EPERM;
+}
+
+/* Whether it may do what we may. */
+static bool like_us(pid_t tid)
+{
+	char name[32];
+	struct stat st;
+
+	(void)snprintf(name, sizeof name, "/proc/%d", (int)tid);
+	return stat(name, &st) == 0 && st.st_uid == geteuid();
+}
+
+static int look(const char *path, bool nofollow, struct stat *ret)
+{
+	return fstatat(AT_FDCWD, path, ret, nofollow ? AT_SYMLINK_NOFOLLOW : 0) < 0 ? errno : 0;
+}
+
+static int allowed(const char *path, int mode)
+{
+	return faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 ? errno : 0;
+}
+
+/* Whether a name may be made or removed there. */
+static int directory_allows(const char *path)
+{
+	char above[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || (size_t)(slash - path) >= sizeof above)
+		return SB_OUTCOME_UNKNOWN;
+	memcpy(above, path, (size_t)(slash - path));
+	above[slash - path] = '\0';
+	return allowed(*above ? above : "/", W_OK | X_OK);
+}
+
+static int guess_create(const char *path, uint64_t flags)
+{
+	int failed = directory_allows(path);
+
+	/* A link that leads to nothing makes its file elsewhere. */
+	return failed || flags & O_DIRECTORY ? (failed ? failed : EINVAL) : 0;
+}
+
+static int guess_open(const char *path, const struct sb_touch *t)
+{
+	uint64_t flags = t->open_flags;
+	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	struct stat st;
+	int failed;
+
+	/* The everyday case: one look tells all. */
+	if (!(flags & ~(uint64_t)(O_CLOEXEC | O_LARGEFILE | O_NOCTTY)))
+		return allowed(path, R_OK);
+	if ((flags & __O_TMPFILE) == __O_TMPFILE)
+		return allowed(path, W_OK | X_OK);
+	failed = look(path,
+		      (flags & (O_NOFOLLOW)) || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL),
+		      &st);
+	if (failed == ENOENT && (flags & O_CREAT))
+		return guess_create(path, flags);
+	if (failed)
+		return failed;
+	if (flags & O_CREAT && flags & O_EXCL)
+		return EEXIST;
+	if (S_ISLNK(st.st_mode))
+		return flags & O_PATH && !(flags & O_DIRECTORY) ? 0
+		       : flags & O_DIRECTORY			? ENOTDIR
+								: ELOOP;
+	if (flags & O_DIRECTORY && !S_ISDIR(st.st_mode))
+		return ENOTDIR;
+	if (flags & O_PATH)
+		return 0;
+	if (S_ISDIR(st.st_mode) && (writes || flags & O_CREAT))
+		return EISDIR;
+	if (S_ISSOCK(st.st_mode))
+		return ENXIO;
+	/* Whether somebody reads from the fifo, or the device is there. */
+	if ((S_ISFIFO(st.st_mode) && flags & O_NONBLOCK && writes) || S_ISCHR(st.st_mode) ||
+	    S_ISBLK(st.st_mode)) {
+		failed = allowed(path, (flags & O_ACCMODE) == O_WRONLY ? W_OK : R_OK);
+		return failed || strcmp(path, "/dev/null") == 0 ? failed : SB_OUTCOME_UNKNOWN;
+	}
+	if ((flags & O_ACCMODE) == O_WRONLY)
+		return allowed(path, W_OK);
+	return allowed(path, writes || flags & O_TRUNC ? R_OK | W_OK : R_OK);
+}
+
+static int guess_look(const char *path, const struct sb_watch_call *call, bool nofollow)
+{
+	const struct sb_syscall *row = call->touches.row;
+	struct stat st;
+	int failed;
+
+	if (strcmp(row->name, "access") == 0 || strncmp(row->name, "faccessat", 9) == 0) {
+		int mode = (int)call->call.args[row->path + 1];
+		int flags = row->flags < 0 ? 0 : (int)call->call.args[row->flags];
+
+		return faccessat(AT_FDCWD, path, mode & 7,
+				 flags & (AT_EACCESS | AT_SYMLINK_NOFOLLOW)) < 0
+			       ? errno
+			       : 0;
+	}
+	failed = look(path, nofollow, &st);
+	if (failed || row->act != SB_ACT_CHDIR)
+		return failed;
+	return S_ISDIR(st.st_mode) ? allowed(path, X_OK) : ENOTDIR;
+}
+
+static int guess_write(const char *path, const struct sb_touch *t, bool nofollow)
+{
+	struct stat st;
+	int failed = look(path, nofollow, &st);
+
+	switch (t->op) {
+	case SB_OP_MKDIR:
+	case SB_OP_MKNOD:
+	case SB_OP_SYMLINK:
+	case SB_OP_LINK:
+		if (!failed)
+			return EEXIST;
+		return failed == ENOENT ? directory_allows(path) : failed;
+	case SB_OP_MOVED:
+	case SB_OP_REMOVE:
+		return failed ? failed : directory_allows(path);
+	case SB_OP_RENAME:
+		return failed && failed != ENOENT ? failed : directory_allows(path);
+	case SB_OP_CHANGE:
+		if (failed)
+			return failed;
+		return st.st_uid == geteuid() || geteuid() == 0 ? 0 : SB_OUTCOME_UNKNOWN;
+	default:
+		return SB_OUTCOME_UNKNOWN;
+	}
+}
+
+static int guess_exec(const char *path, bool nofollow)
+{
+	struct stat st;
+	int failed = look(path, nofollow, &st);
+
+	if (failed)
+		return failed;
+	if (S_ISLNK(st.st_mode))
+		return ELOOP;
+	return S_ISREG(st.st_mode) ? allowed(path, X_OK) : EACCES;
+}
+
+static int guess(struct sb_watch *w, struct sb_watch_call *call, unsigned i)
+{
+	const struct sb_touch *t = &call->touches.touch[i];
+	const struct watch_name *name = &call->names[i];
+	const char *path = watch_reach(w, name, call->text.s + name->at, call->pid);
+	struct stat st;
+
+	if (!path)
+		return SB_OUTCOME_UNKNOWN;
+	switch (t->kind) {
+	case SB_OPEN:
+		return guess_open(path, t);
+	case SB_STAT:
+		return guess_look(path, call, name->nofollow);
+	case SB_READLINK: {
+		int failed = look(path, true, &st);
+
+		return failed ? failed : S_ISLNK(st.st_mode) ? 0 : EINVAL;
+	}
+	case SB_LIST:
+		return 0;
+	case SB_WRITE:
+		return t->op == SB_OP_OPEN ? guess_open(path, t)
+					   : guess_write(path, t, name->nofollow);
+	case SB_EXEC:
+		return guess_exec(path, name->nofollow);
+	default: {
+		/* Somebody may listen there, or nobody. */
+		int failed = look(path, false, &st);
+
+		return failed ? failed : SB_OUTCOME_UNKNOWN;
+	}
+	}
+}
+
+/* One call has one outcome: what keeps one path from working does so for both. */
+static void guess_all(struct sb_watch *w, struct sb_watch_call *call)
+{
+	bool alike = like_us(call->tid);
+	int first = 0;
+
+	for (unsigned i = 0; i < call->touches.count; i++) {
+		int outcome = call->names[i].there ? guess(w, call, i) : SB_OUTCOME_UNKNOWN;
+
+		/* Other rights than ours: what is there is there, no more can be said. */
+		if ((!alike && (outcome == 0 || denied(outcome))) ||
+		    (call->names[i].place.foreign && denied(outcome)))
+			outcome = SB_OUTCOME_UNKNOWN;
+		call->names[i].outcome = outcome;
+		if (outcome > 0 && !first)
+			first = outcome;
+	}
+	bool link = call->touches.row->op == SB_OP_LINK;
+	for (unsigned i = 0; i < call->touches.count && first; i++)
+		if (!(link && i == 0 && first == EEXIST))
+			call->names[i].outcome = first;
+}
+
+/* --- once more -------------------------------------------------------------------------------- */
+
+/* What tells one image from the next: fields that exec sets anew. */
+static void memory_layout(pid_t pid, char ret[64])
+{
+	char name[32], text[1024];
+	unsigned field = 0;
+	size_t len = 0;
+
+	ret[0] = '\0';
+	(void)snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	char *rest = strrchr(text, ')');
+	for (char *p = rest ? strtok(rest + 1, " ") : NULL; p; p = strtok(NULL, " "), field++) {
+		/* Closed to us: zeroes. */
+		if (field == STARTSTACK && strcmp(p, "0") == 0) {
+			ret[0] = '\0';
+			return;
+		}
+		if ((field == STARTCODE || field == STARTSTACK || field == ARG_START) && len < 63)
+			len += (size_t)snprintf(ret + len, 64 - len, "%s ", p);
+	}
+}
+
+static void settle_exec(struct sb_watch *w, struct watch_thread *t, struct sb_watch_call *call)
+{
+	char now[64];
+	int outcome = call->names[0].outcome;
+
+	memory_layout(call->pid, now);
+	/* Without a layout to be seen it has ended, or is not to be looked at: then as guessed. */
+	bool worked = *now && *call->before ? strcmp(now, call->before) != 0 : outcome == 0;
+	if (worked) {
+		sb_watch_exec(w, call->pid, t->tid);
+		return;
+	}
+	t->exec = NULL;
+	t->process->execs--;
+	watch_tell_exec(w, call, outcome > 0 ? outcome : SB_OUTCOME_UNKNOWN, NULL);
+	watch_give_call(w, call);
+}
+
+/* Whether the name is as it would be, had the call worked. */
+static bool as_if_worked(struct sb_watch *w, struct sb_watch_call *call, unsigned i)
+{
+	const struct sb_touch *t = &call->touches.touch[i];
+	const struct watch_name *name = &call->names[i];
+	const char *path = watch_reach(w, name, call->text.s + name->at, call->pid);
+	bool gone = t->op == SB_OP_REMOVE || t->op == SB_OP_MOVED;
+	struct stat st;
+
+	return path && (look(path, name->nofollow, &st) == 0) != gone;
+}
+
+static void settle_later(struct sb_watch *w, struct sb_watch_call *call)
+{
+	bool worked = true, written = false;
+
+	watch_moved(w, call, 0);
+	for (unsigned i = 0; i < call->touches.count; i++)
+		if (call->touches.touch[i].kind == SB_WRITE && call->names[i].there) {
+			written = true;
+			worked &= as_if_worked(w, call, i);
+		}
+	for (unsigned i = 0; i < call->touches.count; i++) {
+		int outcome = call->names[i].outcome;
+
+		/* Where it does not look so, it has failed, or was undone since. */
+		if (written && outcome <= 0)
+			outcome = worked ? 0 : SB_OUTCOME_UNKNOWN;
+		watch_tell(w, call, i, outcome);
+	}
+	watch_give_call(w, call);
+}
+
+/* An exec that another thread of the process is about to make, or has made by now. */
+static void settle_execs(struct sb_watch *w, const struct watch_process *p)
+{
+	char now[64];
+
+	memory_layout(p->pid, now);
+	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+		for (struct watch_thread *t = w->threads[i]; t; t = t->next)
+			if (t->process == p && t->exec && t->exec->guessed &&
+			    strcmp(now, t->exec->before) != 0) {
+				settle_exec(w, t, t->exec);
+				return;
+			}
+}
+
+void watch_settle(struct sb_watch *w, struct watch_thread *t)
+{
+	struct sb_watch_call *later = t->later;
+
+	t->later = NULL;
+	if (later)
+		settle_later(w, later);
+	if (t->exec && t->exec->guessed)
+		settle_exec(w, t, t->exec);
+	else if (t->process->execs)
+		settle_execs(w, t->process);
+}
+
+/* Whether a second look can tell more. */
+static bool leaves_traces(const struct sb_watch_call *call)
+{
+	for (unsigned i = 0; i < call->touches.count; i++) {
+		const struct sb_touch *t = &call->touches.touch[i];
+
+		if (call->names[i].outcome > 0)
+			return false;
+		if (t->kind == SB_WRITE && t->op != SB_OP_CHANGE &&
+		    (t->op != SB_OP_OPEN || t->open_flags & O_CREAT))
+			return true;
+	}
+	return false;
+}
+
+void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call)
+{
+	struct watch_thread *t = watch_find_thread(w, call->tid);
+
+	if (!t) {
+		sb_watch_drop(w, call);
+		return;
+	}
+	call->guessed = true;
+	guess_all(w, call);
+	if (call->touches.row->act == SB_ACT_EXEC && call->touches.count) {
+		memory_layout(call->pid, call->before);
+		t->process->execs++;
+		return;
+	}
+	if (call->moves || leaves_traces(call)) {
+		w->moves += call->touches.row->op == SB_OP_RENAME;
+		t->later = call;
+		return;
+	}
+	watch_moved(w, call, 0);
+	if (call->touches.row->act == SB_ACT_URING)
+		watch_tell_result(w, call, 0);
+	for (unsigned i = 0; i < call->touches.count; i++)
+		watch_tell(w, call, i, call->names[i].outcome);
+	watch_give_call(w, call);
+}

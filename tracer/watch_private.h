@@ -1,0 +1,146 @@
+/*
+ * What the parts of sb_watch share: watch.c knows who there is, watch_place.c where they stand,
+ * watch_call.c what their calls come to, watch_exec.c how one image becomes another, watch_guess.c
+ * what a call will come to where nobody tells.
+ */
+#pragma once
+
+#include "common/buf.h"
+#include "common/map.h"
+#include "tracer/realpath.h"
+#include "tracer/watch.h"
+
+#define WATCH_BUCKETS 4096u /* a power of two */
+
+/* Where a process stands. Strings are interned. */
+struct watch_place {
+	const char *root; /* in front of what is within it, to look there; "": this machine's own */
+	bool foreign;	  /* another mount namespace: what is within has no name here */
+	const char *cwd;  /* within root; "": not known */
+};
+
+struct watch_process {
+	pid_t pid;
+	uint64_t started; /* 0 not known */
+	int64_t number;	  /* in the trace; -1 until it has something to tell */
+	int64_t parent;	  /* the image that it came from; -1 none */
+	pid_t ppid;
+	bool first;	 /* the command, which has yet to be exec'd */
+	bool forked;	 /* no exec since */
+	bool apart;	 /* its threads may stand in different places: nothing is remembered */
+	bool closed;	 /* its memory cannot be read; told */
+	bool uring;	 /* told */
+	const char *exe; /* as executed; NULL not known */
+	struct watch_place place;
+	uint64_t cwd_stamp, root_stamp; /* of what is remembered; 0 nothing */
+	unsigned threads;
+	unsigned moving; /* calls under way that may change the place */
+	unsigned execs;	 /* guessed, and not heard of since */
+	struct watch_process *next;
+};
+
+struct watch_thread {
+	pid_t tid;
+	struct watch_process *process;
+	struct sb_watch_call *exec;  /* under way */
+	struct sb_watch_call *later; /* guessed; to be looked at once more */
+	struct watch_thread *next;
+};
+
+/* One path of a call, made absolute. */
+struct watch_name {
+	struct watch_place place;
+	bool there;	     /* it names something */
+	bool nofollow;	     /* a trailing slash is taken into account */
+	size_t at;	     /* within the root; offset in the call's text */
+	enum sb_tri existed; /* of what is written */
+	int outcome;	     /* as guessed */
+};
+
+struct sb_watch_call {
+	pid_t tid, pid;
+	int64_t number; /* of the image that called */
+	struct sb_call call;
+	struct sb_touches touches;
+	struct sb_buf text;
+	struct watch_name names[2];
+	bool moves; /* counted in the process's `moving` */
+	bool guessed;
+	char before[64]; /* of an exec that was guessed: the memory layout of the image that called
+			  */
+	struct sb_watch_call *next;
+};
+
+struct sb_watch {
+	struct sb_watch_spec spec;
+	uint32_t counted;
+	struct watch_thread *threads[WATCH_BUCKETS];
+	struct watch_process *processes[WATCH_BUCKETS];
+	struct sb_map strings;
+	struct sb_real *real;
+	double resolved; /* when the oldest of what `real` remembers may have been looked up */
+	double swept;
+	uint64_t moves, roots;	       /* how often somebody's place may have changed; from 1 */
+	char namespace[64];	       /* of mounts: our own */
+	struct sb_watch_call *spare;   /* calls to be used again */
+	struct sb_buf path, real_path; /* scratch */
+};
+
+/* --- watch.c -------------------------------------------------------------------------------------
+ */
+double watch_now(void);
+const char *watch_intern(struct sb_watch *w, const char *s);
+struct watch_process *watch_find_process(const struct sb_watch *w, pid_t pid);
+/* Finds, or asks /proc who it is; NULL: it is gone. */
+struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid);
+struct watch_thread *watch_find_thread(const struct sb_watch *w, pid_t tid);
+/* Everybody of it but the leader is gone. */
+void watch_only_leader(struct sb_watch *w, struct watch_process *p);
+/* Now and then: those that went without a word are taken off. */
+void watch_sweep(struct sb_watch *w);
+/* Its number; it is told to the sink when it first has one. `argv` may be NULL. */
+uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *argv);
+struct sb_watch_call *watch_take_call(struct sb_watch *w);
+void watch_give_call(struct sb_watch *w, struct sb_watch_call *call);
+
+/* --- watch_place.c -------------------------------------------------------------------------------
+ */
+/* Where `tid` stands; with_cwd: its working directory as well. */
+void watch_place(struct sb_watch *w, const struct watch_thread *t, bool with_cwd,
+		 struct watch_place *ret);
+/*
+ * Makes a path absolute within the root: appended to `text`, at ret->at. ret->there is false where
+ * it names nothing, as below a descriptor that is no directory.
+ */
+void watch_absolute(struct sb_watch *w, const struct watch_thread *t, int dirfd, const char *path,
+		    struct sb_buf *text, struct watch_name *ret);
+/* The name that the trace has for it, in w->path. */
+const char *watch_shown(struct sb_watch *w, const struct watch_name *name, const char *within);
+/* The real path as the trace has it, in w->real_path; NULL where it cannot be told. */
+const char *watch_real(struct sb_watch *w, const struct watch_name *name, const char *within,
+		       pid_t pid);
+/* A name for looking at it from here; NULL: there is none. In w->real_path. */
+const char *watch_reach(struct sb_watch *w, const struct watch_name *name, const char *within,
+			pid_t pid);
+/* Before and after a call that may change somebody's place. */
+void watch_moves(struct sb_watch *w, struct sb_watch_call *call);
+void watch_moved(struct sb_watch *w, struct sb_watch_call *call, long result);
+
+/* --- watch_call.c --------------------------------------------------------------------------------
+ */
+/* Tells touch `i` of the call, which came to `outcome`. */
+void watch_tell(struct sb_watch *w, struct sb_watch_call *call, unsigned i, int outcome);
+/* Tells all of it. */
+void watch_tell_result(struct sb_watch *w, struct sb_watch_call *call, long result);
+
+/* --- watch_exec.c --------------------------------------------------------------------------------
+ */
+/* The program that was asked for, and each interpreter on the way to what runs. */
+void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome,
+		     struct watch_process *image);
+void watch_tell_privilege(struct sb_watch *w, struct sb_watch_call *call);
+
+/* --- watch_guess.c -------------------------------------------------------------------------------
+ */
+/* The thread is heard of: what was guessed about its last call is looked at once more. */
+void watch_settle(struct sb_watch *w, struct watch_thread *t);
