@@ -1,0 +1,105 @@
+#include "tracer/standby.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "tracer/listener.h"
+
+/* Where its two descriptors lie: below them and above is nothing. */
+#define LISTENER_AT 0
+#define PIPE_AT	    1
+
+static void close_from(int first)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+		return;
+#endif
+	for (int fd = first; fd < (most > 0 ? most : 1024); fd++)
+		(void)close(fd);
+}
+
+/* False: it cannot be done. */
+static bool move_in(int listener, int pipe)
+{
+	/* Out of the way of each other first. */
+	int a = fcntl(listener, F_DUPFD, PIPE_AT + 1), b = fcntl(pipe, F_DUPFD, PIPE_AT + 1);
+
+	return a >= 0 && b >= 0 && dup2(a, LISTENER_AT) >= 0 && dup2(b, PIPE_AT) >= 0;
+}
+
+static void answer(struct sb_listener_room *room)
+{
+	struct pollfd listener = {LISTENER_AT, POLLIN, 0};
+
+	for (;;) {
+		if (poll(&listener, 1, -1) < 0)
+			return;
+		/* Nobody is left. */
+		if (!(listener.revents & POLLIN))
+			return;
+		if (sb_listener_take(LISTENER_AT, room) == 0)
+			(void)sb_listener_continue(LISTENER_AT, room, room->notif->id);
+	}
+}
+
+static void stand_by(int listener, int pipe)
+{
+	struct pollfd end = {PIPE_AT, 0, 0};
+	struct sb_listener_room room;
+	sigset_t all;
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	/* Neither the terminal nor a file system is to wait for it. */
+	if (setsid() < 0 || chdir("/") < 0 || !move_in(listener, pipe) ||
+	    sb_listener_room(&room) < 0)
+		_exit(1);
+	close_from(PIPE_AT + 1);
+	(void)prctl(PR_SET_NAME, "sb-standby");
+	(void)poll(&end, 1, -1);
+	answer(&room);
+	_exit(0);
+}
+
+int sb_standby_start(int listener, struct sb_standby *ret)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	auto_fd int ours = ends[1];
+	auto_fd int its = ends[0];
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		close(sb_steal_fd(&ours));
+		stand_by(listener, its);
+	}
+	*ret = (struct sb_standby){pid, sb_steal_fd(&ours)};
+	return 0;
+}
+
+void sb_standby_leave(struct sb_standby *standby)
+{
+	sb_closep(&standby->pipe);
+	*standby = (struct sb_standby)SB_STANDBY_INIT;
+}
+
+void sb_standby_end(struct sb_standby *standby)
+{
+	if (standby->pid && kill(standby->pid, SIGKILL) == 0)
+		(void)waitpid(standby->pid, NULL, 0);
+	sb_standby_leave(standby);
+}
