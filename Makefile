@@ -102,7 +102,8 @@ $(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o)
 	$(CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $^ $(LD_SO) -lgcc
 
 # --- the launcher: static, musl -------------------------------------------------------------------------
-LAUNCHER_SRC := $(wildcard launcher/*.c) common/err.c common/buf.c common/path.c
+LAUNCHER_SRC := $(wildcard launcher/*.c) \
+	$(addprefix common/,buf.c err.c fork.c namespace.c path.c probe.c)
 $(BUILD)/launcher/%.o: %.c
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fPIE -ffunction-sections -fdata-sections \

@@ -2,17 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/namespace.h"
+#include "common/probe.h"
 #include "launcher/command.h"
-#include "launcher/identity.h"
 #include "launcher/layer.h"
 #include "launcher/mode.h"
 #include "launcher/mounts.h"
-#include "launcher/process.h"
 #include "launcher/reaper.h"
 #include "launcher/view.h"
 
@@ -31,41 +30,6 @@ static bool own_net(const struct launch_request *request)
 	const char *net = variable(request, "SIDEBUNDLE_NET");
 
 	return net && strcmp(net, "0") == 0;
-}
-
-/* In a child: what it enters, it takes with it. */
-static int probe(struct sb_err *err)
-{
-	struct launch_rights rights;
-	int ends[2], status;
-
-	if (pipe(ends) < 0)
-		return sb_fail(err, errno, "make a pipe");
-	pid_t pid = launch_fork();
-	if (pid == 0) {
-		struct sb_err why = SB_ERR_INIT;
-
-		close(ends[0]);
-		if (launch_enter_namespaces(false, &rights, &why) == 0)
-			_exit(0);
-		/* A line that is cut short by a full pipe still tells enough. */
-		(void)!write(ends[1], &why, sizeof why);
-		_exit(1);
-	}
-	close(ends[1]);
-	auto_fd int reader = ends[0];
-	if (pid < 0)
-		return sb_fail(err, errno, "fork");
-	struct sb_err why = SB_ERR_INIT;
-	ssize_t n = read(reader, &why, sizeof why);
-	while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
-		;
-	if (n == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	if (n != (ssize_t)sizeof why)
-		return sb_fail(err, SB_ESAID, "the probe ended early");
-	*err = why;
-	return -err->code;
 }
 
 static int plan_view(const struct launch_request *request, struct launch_ops *ops,
@@ -107,7 +71,7 @@ static int enter(const struct launch_request *request, const struct launch_ops *
 	};
 	struct launch_layer layer = LAUNCH_LAYER_INIT;
 	struct launch_reaper reaper = LAUNCH_REAPER_INIT;
-	struct launch_rights rights = {{0, 0}, false};
+	struct sb_rights rights = {{0, 0}, false};
 	struct sb_err none = SB_ERR_INIT;
 
 	layer.bundle = request->bundle;
@@ -116,7 +80,7 @@ static int enter(const struct launch_request *request, const struct launch_ops *
 	/* Process 1 would get the reaper as its child, and takes it along when it ends. */
 	bool reaped = getpid() != 1 && launch_reaper_start(layer.claim, &reaper, &none) == 0;
 	if (rc == 0)
-		rc = launch_enter_namespaces(own_net(request), &rights, err);
+		rc = sb_namespaces_enter(own_net(request), &rights, err);
 	layer.privileged = rights.privileged;
 	if (rc == 0)
 		rc = launch_layer_make(&layer, &places, reaped ? &reaper : NULL, ops, err);
@@ -125,7 +89,7 @@ static int enter(const struct launch_request *request, const struct launch_ops *
 	if (rc == 0 && reaped && !layer.tmpfs)
 		rc = watch(&reaper, &layer, err);
 	if (rc == 0)
-		rc = launch_drop_rights(&rights, err);
+		rc = sb_rights_drop(&rights, err);
 	launch_layer_close(&layer);
 	return rc;
 }
@@ -171,4 +135,4 @@ static int run(const struct launch_request *request, struct sb_err *err)
 	return rc;
 }
 
-const struct launch_mode launch_mode_namespace = {"namespace", probe, run};
+const struct launch_mode launch_mode_namespace = {"namespace", sb_probe_namespace, run};

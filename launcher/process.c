@@ -8,11 +8,6 @@
 #define SYS_close_range 436
 #endif
 
-pid_t launch_fork(void)
-{
-	return (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0);
-}
-
 void launch_close_range(unsigned first, unsigned last, bool any)
 {
 	struct rlimit limit;

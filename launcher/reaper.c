@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/fork.h"
 #include "launcher/process.h"
 #include "launcher/sweep.h"
 #include "launcher/tree.h"
@@ -131,7 +132,7 @@ static void live(const struct life *life)
 static int part(void *arg)
 {
 	(void)setsid();
-	if (launch_fork() == 0)
+	if (sb_fork_silent() == 0)
 		live(arg);
 	_exit(0);
 }
@@ -157,7 +158,7 @@ int launch_reaper_start(int hold, struct launch_reaper *ret, struct sb_err *err)
 	auto_fd int reader = ends[0];
 	auto_fd int writer = ends[1];
 	struct life life = {reader, inotify, pidfd, hold};
-	/* In our memory, while we wait: it only has to fork. No SIGCHLD: see launch_fork(). */
+	/* In our memory, while we wait: it only has to fork. No SIGCHLD: see sb_fork_silent(). */
 	pid_t pid = clone(part, stack + sizeof stack, CLONE_VM | CLONE_VFORK, &life);
 	if (pid < 0)
 		return sb_fail(err, errno, "fork");

@@ -75,7 +75,7 @@ static struct sb_trace *load(const char *backend, const char *rest)
 #define P(id, exe) "{\"process\":" #id ",\"exe\":\"" exe "\"}\n"
 #define E(id, path, outcome)                                                                      \
 	"{\"event\":\"open\",\"process\":" #id ",\"path\":\"" path "\",\"outcome\":" #outcome "}" \
-											      "\n"
+	"\n"
 #define END "{\"end\":true,\"status\":0}\n"
 
 /* Of all outcomes on a path the best one counts; without a success, one in common is enough. */

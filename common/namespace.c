@@ -1,4 +1,4 @@
-#include "launcher/identity.h"
+#include "common/namespace.h"
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -98,13 +98,13 @@ static void raise_loopback(void)
 		(void)ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
-int launch_enter_namespaces(bool own_net, struct launch_rights *ret, struct sb_err *err)
+int sb_namespaces_enter(bool own_net, struct sb_rights *ret, struct sb_err *err)
 {
 	struct caps caps[2] = {{0}, {0}};
 	int flags = CLONE_NEWNS | (own_net ? CLONE_NEWNET : 0);
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	struct launch_rights rights = {.privileged = true};
+	struct sb_rights rights = {.privileged = true};
 	struct caps_header header = caps_v3;
 
 	if (syscall(SYS_capget, &header, caps) < 0)
@@ -130,7 +130,7 @@ int launch_enter_namespaces(bool own_net, struct launch_rights *ret, struct sb_e
 	return 0;
 }
 
-int launch_drop_rights(const struct launch_rights *rights, struct sb_err *err)
+int sb_rights_drop(const struct sb_rights *rights, struct sb_err *err)
 {
 	struct caps caps[2] = {{0}, {0}};
 

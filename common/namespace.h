@@ -9,7 +9,7 @@
 #include "common/err.h"
 
 /* What the process could do before. */
-struct launch_rights {
+struct sb_rights {
 	uint32_t permitted[2];
 	bool privileged; /* the mount namespace needed no user namespace */
 };
@@ -20,6 +20,6 @@ struct launch_rights {
  * are. Proves with a real mount that the rights are more than a name: Ubuntu grants user namespaces
  * that allow nothing. The line of a refusal names the remedy.
  */
-int launch_enter_namespaces(bool own_net, struct launch_rights *ret, struct sb_err *err);
+int sb_namespaces_enter(bool own_net, struct sb_rights *ret, struct sb_err *err);
 /* Gives back what the namespace granted. */
-int launch_drop_rights(const struct launch_rights *rights, struct sb_err *err);
+int sb_rights_drop(const struct sb_rights *rights, struct sb_err *err);
