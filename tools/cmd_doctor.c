@@ -100,7 +100,7 @@ static const struct way *find_usable(const struct findings *f, const char *name)
 
 static void examine(struct findings *f)
 {
-	for (size_t i = 0; sb_backends[i] && i < WAYS_MOST; i++) {
+	for (size_t i = 0; i < WAYS_MOST && sb_backends[i]; i++) {
 		const struct sb_backend *b = sb_backends[i];
 		struct way *way = &f->backends[f->backend_count++];
 		struct sb_err why = SB_ERR_INIT;

@@ -37,7 +37,7 @@ for backend in $(doctor --format json | python3 -c 'import json, sys
 for way in json.load(sys.stdin)["backends"]: print(way["name"])'); do
 	for lock in none no-ptrace no-seccomp no-userns; do
 		run=()
-		[ $lock = none ] || run=(lockdown $lock --)
+		[ $lock = none ] || run=(lockdown "$lock" --)
 		said=$(says backends "$backend" "${run[@]}")
 		if [ "$said" = yes ]; then
 			check "$lock: $backend works, as it says" expect_status 0 "${run[@]}" sidebundle trace -b "$backend" -o t true
