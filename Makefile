@@ -151,7 +151,7 @@ $(BUILD)/tests/tools/%: tests/tools/%.c $(wildcard tests/tools/*.h)
 		-o $@ $< $$(sed -n 's,^// libs: ,,p' $<)
 
 # Those that read traces are linked with the program's own parts.
-$(BUILD)/tests/tools/holds $(BUILD)/tests/tools/oracle: $(BUILD)/tests/tools/%: tests/tools/%.c \
+$(addprefix $(BUILD)/tests/tools/,accesses holds oracle): $(BUILD)/tests/tools/%: tests/tools/%.c \
 		$(wildcard tests/tools/*.h) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \

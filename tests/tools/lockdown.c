@@ -1,9 +1,10 @@
 /*
  * Runs a command on a machine that grants less. For the tests.
  *
- *   lockdown no-ptrace|no-userns|no-mount|no-seccomp... -- COMMAND...
+ *   lockdown no-ptrace|no-memory|no-userns|no-mount|no-seccomp... -- COMMAND...
  *
- * no-ptrace: as Yama's scope 2 does, and process_vm_* with it; no-userns: as a container engine's
+ * no-ptrace: as Yama's scope 2 does, and process_vm_* with it; no-memory: nor may /proc/PID/mem be
+ * read, known by offsets that no file here has; no-userns: as a container engine's
  * default profile does; no-mount: as Ubuntu's rule for user namespaces; no-seccomp: a kernel or a
  * profile without seccomp(2).
  */
@@ -30,6 +31,18 @@ static void refuse_flag(scmp_filter_ctx ctx, int call, unsigned long flag)
 		errx(125, "add a rule");
 }
 
+/* Programs and their stacks lie where bit 46 or 47 is set; a negative offset is none of them. */
+static void refuse_far(scmp_filter_ctx ctx, int call, unsigned argument)
+{
+	for (int bit = 46; bit < 48; bit++) {
+		const struct scmp_arg_cmp far = {argument, SCMP_CMP_MASKED_EQ,
+						 1ULL << 63 | 1ULL << bit, 1ULL << bit};
+
+		if (seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), call, 1, &far) < 0)
+			errx(125, "add a rule");
+	}
+}
+
 static void lock(scmp_filter_ctx ctx, const char *what)
 {
 	if (strcmp(what, "no-ptrace") == 0) {
@@ -37,6 +50,11 @@ static void lock(scmp_filter_ctx ctx, const char *what)
 		refuse(ctx, EPERM, SCMP_SYS(process_vm_readv));
 		refuse(ctx, EPERM, SCMP_SYS(process_vm_writev));
 		refuse(ctx, EPERM, SCMP_SYS(pidfd_getfd));
+	} else if (strcmp(what, "no-memory") == 0) {
+		refuse_far(ctx, SCMP_SYS(pread64), 3);
+		refuse_far(ctx, SCMP_SYS(preadv), 3);
+		refuse_far(ctx, SCMP_SYS(preadv2), 3);
+		refuse_far(ctx, SCMP_SYS(lseek), 1);
 	} else if (strcmp(what, "no-userns") == 0) {
 		refuse_flag(ctx, SCMP_SYS(unshare), CLONE_NEWUSER);
 		refuse_flag(ctx, SCMP_SYS(clone), CLONE_NEWUSER);
@@ -50,7 +68,8 @@ static void lock(scmp_filter_ctx ctx, const char *what)
 				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0)
 			errx(125, "add a rule");
 	} else {
-		errx(125, "'%s' is none of no-ptrace, no-userns, no-mount, no-seccomp", what);
+		errx(125, "'%s' is none of no-ptrace, no-memory, no-userns, no-mount, no-seccomp",
+		     what);
 	}
 }
 
@@ -64,7 +83,8 @@ int main(int argc, char **argv)
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++)
 		lock(ctx, argv[i]);
 	if (i + 1 >= argc)
-		errx(125, "usage: lockdown no-ptrace|no-userns|no-seccomp... -- COMMAND...");
+		errx(125, "usage: lockdown no-ptrace|no-memory|no-userns|no-mount|no-seccomp... -- "
+			  "COMMAND...");
 	if (seccomp_load(ctx) < 0)
 		errx(125, "load the filter");
 	seccomp_release(ctx);
