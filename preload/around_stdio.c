@@ -7,8 +7,9 @@
 #include "preload/below.h"
 #include "preload/tell.h"
 
-/* The open(2) flags of a mode string, as glibc and musl read it; 0 for what neither knows. */
-static uint64_t mode_flags(const char *mode)
+/* The open(2) flags of a mode string, as glibc and musl read it. False: neither opens anything for
+ * it. */
+static bool mode_flags(const char *mode, uint64_t *ret_flags)
 {
 	uint64_t flags;
 
@@ -23,7 +24,7 @@ static uint64_t mode_flags(const char *mode)
 		flags = O_WRONLY | O_CREAT | O_APPEND;
 		break;
 	default:
-		return 0;
+		return false;
 	}
 	while (*++mode && *mode != ',') {
 		if (*mode == '+')
@@ -33,7 +34,8 @@ static uint64_t mode_flags(const char *mode)
 		else if (*mode == 'e')
 			flags |= O_CLOEXEC;
 	}
-	return flags;
+	*ret_flags = flags;
+	return true;
 }
 
 static long raw_of(void *file)
@@ -49,11 +51,11 @@ static long raw_of(void *file)
 
 void *sb_around_fopen(sb_fopen_fn *next, const char *path, const char *mode)
 {
-	uint64_t flags = mode_flags(mode);
+	uint64_t flags;
 	uint8_t existed;
 	void *file;
 
-	if (!sb_hook_tells(SB_BELOW_OPEN))
+	if (!sb_hook_tells(SB_BELOW_OPEN) || !mode_flags(mode, &flags))
 		return next(path, mode);
 	existed = sb_open_existed(AT_FDCWD, path, flags);
 	file = next(path, mode);
@@ -63,13 +65,13 @@ void *sb_around_fopen(sb_fopen_fn *next, const char *path, const char *mode)
 
 void *sb_around_freopen(sb_freopen_fn *next, const char *path, const char *mode, void *file)
 {
-	uint64_t flags = mode_flags(mode);
+	uint64_t flags;
 	uint8_t existed;
 
-	if (!sb_hook_tells(SB_BELOW_OPEN))
-		return next(path, mode, file);
-	existed = path ? sb_open_existed(AT_FDCWD, path, flags) : 0;
 	/* Without a path it changes the mode of what is open: no name is used. */
+	if (!path || !sb_hook_tells(SB_BELOW_OPEN) || !mode_flags(mode, &flags))
+		return next(path, mode, file);
+	existed = sb_open_existed(AT_FDCWD, path, flags);
 	file = next(path, mode, file);
 	sb_tell_open(AT_FDCWD, path, flags, existed, raw_of(file));
 	return file;

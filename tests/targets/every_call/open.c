@@ -61,7 +61,9 @@ void try_streams(void)
 	CALL(fclosed(fopen("new", "a+")), "open write", "new");
 	CALL(fclosed(fopen("new", "wx")), "write", "new");
 	CALL(fclosed(fopen("none/new", "wb")), "write", "none/new");
-	QUIET(fclosed(fopen("file", "?")));
+	QUIET(fclosed(fopen("unheard", "?")));
+	QUIET(fclosed(fopen("unheard", "")));
+	QUIET(fclosed(freopen("unheard", "?", fopen("/dev/null", "r"))));
 	CALL(fclosed(freopen("new", "r", fopen("file", "r"))), "open", "new");
 	CALL(fclosed(freopen("none", "r", fopen("file", "r"))), "open", "none");
 	QUIET(fclosed(freopen(NULL, "r", fopen("file", "r"))));
