@@ -85,7 +85,7 @@ TRACEE_LINK := -Wl,-z,relro,-z,now,-z,noseparate-code
 PRELOAD_SRC := $(filter-out preload/raw.c,$(wildcard preload/*.c))
 # The audit module has the recorder in it, and none of the hooks.
 AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c environ.c hide.c inspect.c mem.c \
-	next.c page.c recorder.c route.c start.c)
+	next.c page.c recorder.c route.c start.c where.c)
 # ld.so itself tells where the stack begins.
 LD_SO := $(firstword $(wildcard $(foreach n,ld-linux-x86-64.so.2 ld-linux-aarch64.so.1,\
 	$(shell $(CC) -print-file-name=$n))))
@@ -123,7 +123,7 @@ TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
 RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,chunk.o exec.o exec_path.o next.o page.o recorder.o route.o \
-	share.o shell.o spawn.o start.o)
+	share.o shell.o spawn.o start.o where.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
 
 # The launcher's parts, but for its main, work with any libc.

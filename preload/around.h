@@ -61,6 +61,16 @@ void sb_tell_scandir(int dirfd, const char *path, long raw);
 /* A directory was read through its descriptor. */
 void sb_tell_list(int fd, long raw);
 
+/* Walks that may change the working directory from inside of libc, where no hook sees it. */
+typedef void *sb_fts_open_fn(char *const *paths, int options, void *compare);
+typedef int sb_fts_close_fn(void *walk);
+typedef int sb_nftw_fn(const char *path, void *visit, int descriptors, int flags);
+typedef int sb_daemon_fn(int stay, int keep);
+void *sb_around_fts_open(sb_fts_open_fn *next, char *const *paths, int options, void *compare);
+int sb_around_fts_close(sb_fts_close_fn *next, void *walk);
+int sb_around_nftw(sb_nftw_fn *next, const char *path, void *visit, int descriptors, int flags);
+int sb_around_daemon(sb_daemon_fn *next, int stay, int keep);
+
 /* AF_UNIX: what the address names. Nothing is told of others, nor of abstract names. */
 void sb_tell_socket(const void *address, unsigned size, bool binds, long raw);
 

@@ -20,11 +20,6 @@ struct sb_recorder *sb_self(void)
 	return sb_shared_state() ? sb_shared_state() : &own_state;
 }
 
-static bool failed(long raw)
-{
-	return (unsigned long)raw > -4096UL;
-}
-
 bool sb_recorder_on(void)
 {
 	struct sb_recorder *st = sb_self();
@@ -188,24 +183,6 @@ uint64_t sb_write(const struct sb_rec *head, const struct sb_text *text, unsigne
 	return slot.place;
 }
 
-void sb_cwd(struct sb_recorder *st, char *buf, size_t size)
-{
-	if (sb_load(&st->sandboxed) ||
-	    failed(sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0)))
-		buf[0] = 0;
-}
-
-void sb_write_where(struct sb_recorder *st, uint32_t where)
-{
-	struct sb_rec head = {.kind = SB_REC_WHERE, .where = where};
-	char cwd[PATH_MAX];
-
-	sb_cwd(st, cwd, sizeof(cwd));
-	(void)sb_write(&head,
-		       (struct sb_text[]){{cwd, sb_strlen(cwd)}, {st->root, sb_strlen(st->root)}},
-		       2, NULL, 0, NULL);
-}
-
 static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_text *text,
 		   unsigned texts, uint8_t flags)
 {
@@ -229,40 +206,14 @@ static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_
 		remember(st, hash, ref);
 }
 
-/* What dirfd names, as /proc tells. */
-static bool name_dir(int dirfd, char *buf, size_t size, size_t *ret_len)
-{
-	char link[32];
-	size_t at = 0;
-	long n;
-
-	(void)sb_puts(link, sizeof(link), &at, "/proc/self/fd/");
-	(void)sb_put_number(link, sizeof(link), &at, (uint64_t)dirfd, 10);
-	n = sb_raw(SYS_readlinkat, AT_FDCWD, (long)link, (long)buf, (long)size, 0, 0);
-	if (failed(n) || (size_t)n == size || buf[0] != '/')
-		return false;
-	*ret_len = (size_t)n;
-	return true;
-}
-
-static bool name_cwd(char *buf, size_t size, size_t *ret_len)
-{
-	long n = sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0);
-
-	if (failed(n) || buf[0] != '/')
-		return false;
-	*ret_len = (size_t)n - 1;
-	return true;
-}
-
 /* False: the directory's name is longer than the buffer, or not to be had. */
 static bool try_relative(struct sb_recorder *st, const struct sb_access *a, size_t len, char *buf,
 			 size_t size)
 {
 	struct sb_text text[2] = {{a->path, len}, {buf, 0}};
 
-	if (!(a->dirfd == AT_FDCWD ? name_cwd(buf, size, &text[1].len)
-				   : name_dir(a->dirfd, buf, size, &text[1].len)))
+	if (!(a->dirfd == AT_FDCWD ? sb_name_cwd(buf, size, &text[1].len)
+				   : sb_name_dir(a->dirfd, buf, size, &text[1].len)))
 		return false;
 	record(st, a, text, 2, SB_REC_DIR);
 	return true;
@@ -286,12 +237,6 @@ static __attribute__((noinline)) void record_relative(struct sb_recorder *st,
 		record(st, a, &(struct sb_text){a->path, len}, 1, 0);
 }
 
-/* Whether this is a vfork child that has moved while its parent has not: they share this state. */
-static bool strayed(struct sb_recorder *st)
-{
-	return sb_load(&st->strayed) && sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid;
-}
-
 void sb_record(const struct sb_access *a)
 {
 	struct sb_recorder *st = sb_self();
@@ -313,7 +258,7 @@ void sb_record(const struct sb_access *a)
 		return;
 	}
 	relative = a->path[0] != '/' && !sb_load(&st->sandboxed);
-	if (relative && (a->dirfd != AT_FDCWD || strayed(st)))
+	if (relative && (a->dirfd != AT_FDCWD || sb_strayed(st)))
 		record_relative(st, a, text[0].len);
 	else
 		record(st, a, text, 1, 0);
@@ -341,8 +286,8 @@ write_exec_relative(const struct sb_access *a, char *const *argv, size_t len, ui
 	char dir[PATH_MAX];
 	struct sb_text text[2] = {{a->path, len}, {dir, 0}};
 
-	if (!(a->dirfd == AT_FDCWD ? name_cwd(dir, sizeof(dir), &text[1].len)
-				   : name_dir(a->dirfd, dir, sizeof(dir), &text[1].len)))
+	if (!(a->dirfd == AT_FDCWD ? sb_name_cwd(dir, sizeof(dir), &text[1].len)
+				   : sb_name_dir(a->dirfd, dir, sizeof(dir), &text[1].len)))
 		return write_exec(a, argv, text, 1, ret_ref);
 	/* Executed by descriptor: the file is what the descriptor names. */
 	return len ? write_exec(a, argv, text, 2, ret_ref)
@@ -357,7 +302,8 @@ uint64_t sb_write_exec(const struct sb_access *a, char *const *argv, uint64_t *r
 	sb_fork_check(st);
 	/* What is started may rename, remove and link what this image has seen. */
 	(void)sb_add(&st->epoch, 1);
-	if (a->path[0] != '/' && !sb_load(&st->sandboxed) && (a->dirfd != AT_FDCWD || strayed(st)))
+	if (a->path[0] != '/' && !sb_load(&st->sandboxed) &&
+	    (a->dirfd != AT_FDCWD || sb_strayed(st)))
 		return write_exec_relative(a, argv, text.len, ret_ref);
 	return write_exec(a, argv, &text, 1, ret_ref);
 }
@@ -370,62 +316,6 @@ void sb_settle(uint64_t ref, int outcome)
 		return;
 	sb_store(&slot.rec->outcome, outcome);
 	sb_release(&slot);
-}
-
-/* --- what changes the meaning of names
- * --------------------------------------------------------------- */
-
-void sb_record_moved(void)
-{
-	struct sb_recorder *st = sb_self();
-	uint32_t where;
-
-	if (!sb_recorder_on())
-		return;
-	sb_fork_check(st);
-	where = sb_add(&st->where_next, 1) + 1;
-	if (!sb_load(&st->sandboxed)) {
-		if (sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid) {
-			sb_store(&st->strayed, 1);
-			return;
-		}
-		sb_write_where(st, where);
-	}
-	sb_store(&st->where, where);
-}
-
-/* Appends what `path` names, as the present root calls it, to the name of the present root. */
-static bool name_root(struct sb_recorder *st, const char *path, char *buf, size_t size)
-{
-	long fd = sb_raw(SYS_openat, AT_FDCWD, (long)path, O_PATH | O_CLOEXEC, 0, 0, 0);
-	size_t len = 0, at = 0;
-	bool named;
-
-	if (failed(fd))
-		return false;
-	(void)sb_puts(buf, size, &at, st->root);
-	named = name_dir((int)fd, buf + at, size - at, &len);
-	(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
-	buf[named ? at + len : 0] = 0;
-	if (sb_streq(buf, "/"))
-		buf[0] = 0;
-	return named;
-}
-
-long sb_record_chroot(const char *path)
-{
-	struct sb_recorder *st = sb_self();
-	bool ask = sb_recorder_on() && !sb_recorder_sandboxed();
-	char root[PATH_MAX];
-	bool named = ask && name_root(st, path, root, sizeof(root));
-	long raw = sb_raw(SYS_chroot, (long)path, 0, 0, 0, 0, 0);
-	size_t at = 0;
-
-	if (!raw && named) {
-		(void)sb_puts(st->root, sizeof(st->root), &at, root);
-		sb_record_moved();
-	}
-	return raw;
 }
 
 void sb_record_sandboxed(void)

@@ -34,6 +34,9 @@ void sb_record(const struct sb_access *access);
 /* The working directory has changed (chdir, fchdir): call after it did. */
 void sb_record_moved(void);
 
+/* libc changes it on its own, again and again, from here to where it ends. */
+void sb_record_wanders(bool begins);
+
 /* chroot(2) itself, raw result: what the new root is called must be asked before. */
 long sb_record_chroot(const char *path);
 

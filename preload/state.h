@@ -47,6 +47,7 @@ struct sb_recorder {
 	uint32_t sandboxed; /* no system call of our own any more */
 	uint32_t switching; /* somebody is fetching the next chunk */
 	uint32_t strayed;   /* a vfork child has moved: its cwd is not this image's */
+	uint32_t wanders;   /* walks of libc's that change the working directory unseen */
 	uint32_t where;	    /* generation of cwd and root */
 	uint32_t where_next;
 	uint32_t epoch; /* raised when names may have come to mean other files */

@@ -31,3 +31,13 @@ void sb_write_where(struct sb_recorder *st, uint32_t where);
 
 /* "" where it is not known. */
 void sb_cwd(struct sb_recorder *st, char *buf, size_t size);
+
+/* What a descriptor names, as /proc tells, and what the working directory is called. False: it is
+ * longer than the buffer, or not to be had. */
+bool sb_name_dir(int dirfd, char *buf, size_t size, size_t *ret_len);
+bool sb_name_cwd(char *buf, size_t size, size_t *ret_len);
+/*
+ * Whether relative names must be told with the directory that they are relative to: a vfork child
+ * has moved while its parent, whose state it shares, has not; or libc moves about by itself.
+ */
+bool sb_strayed(const struct sb_recorder *st);

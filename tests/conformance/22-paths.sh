@@ -5,6 +5,8 @@ d=$(fresh d)
 
 check "odd names" traced paths 0 "$T/paths" "$d"
 
+check "walks that change the directory" traced walks 0 "$T/walks" "$(fresh walks.d)"
+
 exact_bytes() {
 	local name
 	sidebundle show --format paths -0 paths.trace | tr '\0\n' '\n\1' >names || return 1

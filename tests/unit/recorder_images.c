@@ -4,6 +4,8 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "preload/str.h"
@@ -136,6 +138,74 @@ Test(recorder_images, sandboxed)
 	cr_expect(eq(int, status, 0));
 	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "/strict", 0)->head.count, 50));
 	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "relative", 0)->head.count, 50));
+}
+
+/* --- where it stands
+ * ------------------------------------------------------------------------------------- */
+
+/* libc moves about by itself: names come with the directory that they are relative to. */
+Test(recorder_images, while_libc_wanders)
+{
+	const struct record *rec;
+
+	sb_record_wanders(true);
+	(void)syscall(SYS_chdir, "/etc");
+	tracee_open("in-etc", ENOENT);
+	(void)syscall(SYS_chdir, "/usr");
+	tracee_open("in-usr", ENOENT);
+	sb_record_wanders(false);
+	tracee_open("after", ENOENT);
+	rec = tracee_find(SB_OPEN, 0, "in-etc", 0);
+	cr_assert(rec != NULL);
+	tracee_expect_text(rec, 1, "/etc");
+	tracee_expect_text(tracee_find(SB_OPEN, 0, "in-usr", 0), 1, "/usr");
+	rec = tracee_find(SB_OPEN, 0, "after", 0);
+	cr_expect(eq(u8, rec->head.flags, 0));
+	cr_expect(eq(u32, rec->head.where, 1));
+	tracee_expect_text(tracee_find(SB_REC_WHERE, 0, NULL, 0), 0, "/usr");
+}
+
+static void change_root(const char *path, bool crowded)
+{
+	const struct rlimit none = {0, 0};
+
+	if (crowded && setrlimit(RLIMIT_NOFILE, &none) < 0)
+		_exit(1);
+	_exit(sb_record_chroot(path) < 0);
+}
+
+/* The new root is called by what a descriptor of it names; or, where none is free, by its path. */
+Test(recorder_images, roots)
+{
+	char absolute[80], link[80];
+	const struct {
+		const char *path, *crowded; /* what the path says: NULL the same as it is called */
+	} rows[] = {{absolute, NULL},	   {"jail", NULL}, {"jail/", NULL},
+		    {"./jail", "/./jail"}, {".", ""},	   {link, "/link"}};
+	size_t roots = 0;
+
+	if (geteuid() != 0)
+		cr_skip_test("CAP_SYS_CHROOT");
+	(void)snprintf(absolute, sizeof absolute, "%s/jail", tracee_cwd);
+	(void)snprintf(link, sizeof link, "%s/link", tracee_cwd);
+	cr_assert(eq(int, mkdir("jail", 0700), 0));
+	cr_assert(eq(int, symlink("jail", "link"), 0));
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		bool crowded = i % 2;
+		const char *said = crowded && rows[i / 2].crowded ? rows[i / 2].crowded : "/jail";
+		char want[160];
+
+		if (strcmp(rows[i / 2].path, ".") == 0)
+			said = "";
+		pid_t pid = fork();
+		if (pid == 0)
+			change_root(rows[i / 2].path, crowded);
+		cr_assert(eq(int, tracee_wait(pid), 0));
+		(void)snprintf(want, sizeof want, "%s%s", tracee_cwd, said);
+		const struct record *rec = tracee_find(SB_REC_WHERE, 0, NULL, roots++);
+		cr_assert(rec != NULL, "%s", rows[i / 2].path);
+		tracee_expect_text(rec, 1, want);
+	}
 }
 
 /* --- all the way

@@ -1,0 +1,152 @@
+/* Where a process stands: its working directory and its root, which decide what names mean. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "preload/recorder.h"
+#include "preload/start.h"
+#include "preload/str.h"
+#include "preload/write.h"
+
+static bool failed(long raw)
+{
+	return (unsigned long)raw > -4096UL;
+}
+
+void sb_cwd(struct sb_recorder *st, char *buf, size_t size)
+{
+	if (sb_load(&st->sandboxed) ||
+	    failed(sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0)))
+		buf[0] = 0;
+}
+
+void sb_write_where(struct sb_recorder *st, uint32_t where)
+{
+	struct sb_rec head = {.kind = SB_REC_WHERE, .where = where};
+	char cwd[PATH_MAX];
+
+	sb_cwd(st, cwd, sizeof(cwd));
+	(void)sb_write(&head,
+		       (struct sb_text[]){{cwd, sb_strlen(cwd)}, {st->root, sb_strlen(st->root)}},
+		       2, NULL, 0, NULL);
+}
+
+bool sb_name_dir(int dirfd, char *buf, size_t size, size_t *ret_len)
+{
+	char link[32];
+	size_t at = 0;
+	long n;
+
+	(void)sb_puts(link, sizeof(link), &at, "/proc/self/fd/");
+	(void)sb_put_number(link, sizeof(link), &at, (uint64_t)dirfd, 10);
+	n = sb_raw(SYS_readlinkat, AT_FDCWD, (long)link, (long)buf, (long)size, 0, 0);
+	if (failed(n) || (size_t)n == size || buf[0] != '/')
+		return false;
+	*ret_len = (size_t)n;
+	return true;
+}
+
+bool sb_name_cwd(char *buf, size_t size, size_t *ret_len)
+{
+	long n = sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0);
+
+	if (failed(n) || buf[0] != '/')
+		return false;
+	*ret_len = (size_t)n - 1;
+	return true;
+}
+
+bool sb_strayed(const struct sb_recorder *st)
+{
+	return sb_load(&st->wanders) ||
+	       (sb_load(&st->strayed) && sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid);
+}
+
+void sb_record_moved(void)
+{
+	struct sb_recorder *st = sb_self();
+	uint32_t where;
+
+	if (!sb_recorder_on())
+		return;
+	sb_fork_check(st);
+	where = sb_add(&st->where_next, 1) + 1;
+	if (!sb_load(&st->sandboxed)) {
+		if (sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid) {
+			sb_store(&st->strayed, 1);
+			return;
+		}
+		sb_write_where(st, where);
+	}
+	sb_store(&st->where, where);
+}
+
+void sb_record_wanders(bool begins)
+{
+	struct sb_recorder *st = sb_self();
+
+	if (begins) {
+		(void)sb_add(&st->wanders, 1);
+	} else {
+		(void)sb_sub(&st->wanders, 1);
+		sb_record_moved();
+	}
+}
+
+/* Without a descriptor to ask: what the path says, links and ".." as they stand in it. */
+static bool say_root(struct sb_recorder *st, const char *path, char *buf, size_t size)
+{
+	size_t at = 0, len = 0;
+	bool whole = sb_puts(buf, size, &at, st->root);
+
+	if (path[0] != '/') {
+		whole = whole && sb_name_cwd(buf + at, size - at, &len);
+		at += len;
+	}
+	if (!sb_streq(path, "."))
+		whole = whole && (path[0] == '/' || sb_puts(buf, size, &at, "/")) &&
+			sb_puts(buf, size, &at, path);
+	while (whole && at && buf[at - 1] == '/')
+		buf[--at] = 0;
+	return whole;
+}
+
+/* Appends what `path` names, as the present root calls it, to the name of the present root. */
+static bool name_root(struct sb_recorder *st, const char *path, char *buf, size_t size)
+{
+	long fd = sb_raw(SYS_openat, AT_FDCWD, (long)path, O_PATH | O_CLOEXEC, 0, 0, 0);
+	size_t len = 0, at = 0;
+	bool named;
+
+	if (fd == -EMFILE || fd == -ENFILE)
+		return say_root(st, path, buf, size);
+	if (failed(fd))
+		return false;
+	(void)sb_puts(buf, size, &at, st->root);
+	named = sb_name_dir((int)fd, buf + at, size - at, &len);
+	(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	buf[named ? at + len : 0] = 0;
+	if (sb_streq(buf, "/"))
+		buf[0] = 0;
+	return named;
+}
+
+long sb_record_chroot(const char *path)
+{
+	struct sb_recorder *st = sb_self();
+	bool ask = sb_recorder_on() && !sb_recorder_sandboxed();
+	char root[PATH_MAX];
+	size_t at = 0;
+	bool named;
+	long raw;
+
+	if (ask)
+		sb_fork_check(st);
+	named = ask && name_root(st, path, root, sizeof(root));
+	raw = sb_raw(SYS_chroot, (long)path, 0, 0, 0, 0, 0);
+	if (!raw && named) {
+		(void)sb_puts(st->root, sizeof(st->root), &at, root);
+		sb_record_moved();
+	}
+	return raw;
+}
