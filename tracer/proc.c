@@ -25,8 +25,8 @@ int sb_proc_look(pid_t pid, struct sb_proc *ret)
 	int ppid;
 	if (!rest || sscanf(rest,
 			    ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-			    "%*d %*d %" SCNu64,
-			    &proc.state, &ppid, &proc.started) != 3)
+			    "%d %*d %" SCNu64,
+			    &proc.state, &ppid, &proc.threads, &proc.started) != 4)
 		return -ESRCH;
 	proc.ppid = ppid;
 	*ret = proc;

@@ -11,6 +11,7 @@
 struct sb_proc {
 	char state; /* 'Z' and 'X' have ended */
 	pid_t ppid;
+	int threads;	  /* a process that has ended but was not waited for has its first one */
 	uint64_t started; /* clock ticks since boot: with the pid, it names the process for good */
 };
 

@@ -5,7 +5,8 @@
 # The case runs in an empty directory of its own, as an unprivileged account where root runs the
 # tests, with `sidebundle` on PATH, $SB_TARGETS (tests/targets, built), $SB_TOOLS (tests/tools,
 # built), $SB_TESTS (tests/), $SB_PREFIX (the installed program), its own $HOME and $TMPDIR.
-# Header lines `# slow` (check-all only) and `# timeout: SECONDS` (default 180) steer the runner.
+# Header lines `# slow` (check-all only), `# timeout: SECONDS` (default 180) and `# right: sys_admin`
+# (with that capability, where root runs the tests) steer the runner.
 # Several checks a script:
 #
 #	check NAME COMMAND...         passes when COMMAND succeeds

@@ -4,6 +4,7 @@
  *	# comment
  *	accept unknown			outcomes may be unknown: a notification does not tell them
  *	accept merged			counts may be less: several accesses were told as one
+ *	accept real			paths are told by their real name alone
  *	accept differs ERE		a program may print such lines otherwise (for the cases)
  *	CHECK<TAB>LINE<TAB>WHY		in checks whose name matches CHECK, what matches LINE (an
  *					expectation, or "lost" for lost events) need not hold
@@ -29,7 +30,7 @@ struct blind_rule {
 
 struct blind_list {
 	int unknown; /* 0 or 1 */
-	bool merged;
+	bool merged, real;
 	struct blind_rule rules[BLIND_RULES]; /* of this check */
 	size_t count;
 };
@@ -47,6 +48,10 @@ static inline int blind_list_line(struct blind_list *list, const char *text, con
 	}
 	if (!strcmp(text, "accept merged\n")) {
 		list->merged = true;
+		return 0;
+	}
+	if (!strcmp(text, "accept real\n")) {
+		list->real = true;
 		return 0;
 	}
 	if (list->count == BLIND_RULES ||

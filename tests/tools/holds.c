@@ -113,7 +113,7 @@ static int count_seen(struct state *st, const char *kind, int outcome, const cha
 
 static int hold_expect(struct state *st, const char *line)
 {
-	auto_free char *path = NULL;
+	auto_free char *path = NULL, *real = NULL;
 	char kind[16], count[32], why[64];
 	uintptr_t seen;
 	int outcome, at = 0;
@@ -124,8 +124,10 @@ static int hold_expect(struct state *st, const char *line)
 	if (!path)
 		return -1;
 	unescape(path);
+	real = st->list.real ? realpath(path, NULL) : NULL;
 	st->expected++;
-	if (!sb_map_adds(&st->wanted, path, NULL) || count_seen(st, kind, outcome, path, &seen) < 0)
+	if (!sb_map_adds(&st->wanted, path, NULL) ||
+	    count_seen(st, kind, outcome, real ? real : path, &seen) < 0)
 		return -1;
 	if (!seen) {
 		miss(st, line, "not seen");

@@ -1,0 +1,193 @@
+#include <fcntl.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/stat.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/path.h"
+#include "tracer/fan_private.h"
+
+#define MASK (FAN_OPEN | FAN_OPEN_EXEC | FAN_CLOSE_WRITE | FAN_ONDIR)
+
+/*
+ * The kernel's own: nothing in them can come along, and to open a second time what somebody has
+ * opened there has effects of its own (a terminal, a watchdog, a trace pipe).
+ */
+static const char *const kernel_types[] = {
+	"autofs", "binfmt_misc", "bpf",	       "cgroup",     "cgroup2",	  "configfs", "debugfs",
+	"devpts", "devtmpfs",	 "efivarfs",   "fusectl",    "hugetlbfs", "mqueue",   "nsfs",
+	"proc",	  "pstore",	 "rpc_pipefs", "securityfs", "selinuxfs", "sysfs",    "tracefs",
+};
+
+/* \040 and its like, in place. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+		    s[3] >= '0' && s[3] <= '7') {
+			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+static bool parse(char *line, struct fan_mount *ret)
+{
+	char *save = NULL, *part[5] = {NULL}, *field = strtok_r(line, " ", &save);
+
+	for (int i = 0; field && i < 5; i++, field = strtok_r(NULL, " ", &save))
+		part[i] = field;
+	while (field && strcmp(field, "-") != 0)
+		field = strtok_r(NULL, " ", &save);
+	char *type = field ? strtok_r(NULL, " ", &save) : NULL;
+	if (!type)
+		return false;
+	unescape(part[3]);
+	unescape(part[4]);
+	*ret = (struct fan_mount){.id = strtoull(part[0], NULL, 10),
+				  .device = part[2],
+				  .root = part[3],
+				  .point = part[4],
+				  .type = type};
+	return true;
+}
+
+int fan_mounts_each(int list, fan_mount_fn each, void *arg)
+{
+	auto_buf text = SB_BUF_INIT;
+	char piece[4096], *save = NULL;
+	ssize_t n;
+
+	if (lseek(list, 0, SEEK_SET) < 0)
+		return -errno;
+	while ((n = read(list, piece, sizeof piece)) > 0)
+		if (sb_buf_add(&text, piece, (size_t)n) < 0)
+			return -ENOMEM;
+	if (n < 0)
+		return -errno;
+	for (char *line = text.s ? strtok_r(text.s, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		struct fan_mount mount;
+
+		if (parse(line, &mount))
+			each(arg, &mount);
+	}
+	return 0;
+}
+
+static bool watched(const struct fan_mount *mount)
+{
+	for (size_t i = 0; i < sizeof kernel_types / sizeof *kernel_types; i++)
+		if (strcmp(mount->type, kernel_types[i]) == 0)
+			return false;
+	/* A container's /dev is a tmpfs with device nodes in it. */
+	return !sb_path_below(mount->point, "/dev") || sb_path_below(mount->point, "/dev/shm");
+}
+
+struct marking {
+	struct fan_mounts *mounts;
+	const struct fan_space *space;
+};
+
+/* A file system needs one mark, wherever it is mounted: every mount namespace's is marked so. */
+static void mark(void *arg, const struct fan_mount *mount)
+{
+	struct marking *marking = arg;
+	struct fan_mounts *m = marking->mounts;
+	auto_buf name = SB_BUF_INIT;
+	pid_t pid = marking->space->pid;
+	int fresh;
+
+	if (!watched(mount) || (pid && sb_buf_printf(&name, "/proc/%d/root", (int)pid) < 0) ||
+	    sb_buf_puts(&name, mount->point) < 0)
+		return;
+	if (!sb_map_adds(&m->marked, mount->device, &fresh) || !fresh)
+		return;
+	if (fanotify_mark(m->group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK, AT_FDCWD, name.s) < 0)
+		sb_log(SB_LOG_INFO, "fanotify: cannot watch '%s' (%s): %s", name.s, mount->type,
+		       strerror(errno));
+}
+
+static int read_list(struct fan_mounts *m, const struct fan_space *space)
+{
+	struct marking marking = {m, space};
+
+	return fan_mounts_each(space->list, mark, &marking);
+}
+
+int fan_mounts_open(struct fan_mounts *m, int group, struct sb_err *err)
+{
+	struct stat st;
+
+	m->group = group;
+	if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK, AT_FDCWD, "/") < 0)
+		return sb_fail(err, errno, "mark the root file system%s",
+			       errno == EINVAL ? " (needs Linux 5.0)" : "");
+	struct fan_space own = {.list = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)};
+	if (own.list < 0)
+		return sb_fail(err, errno, "read '/proc/self/mountinfo'");
+	if (stat("/proc/self/ns/mnt", &st) == 0)
+		own.inode = st.st_ino;
+	m->spaces[m->count++] = own;
+	int rc = read_list(m, &own);
+	return rc < 0 ? sb_fail(err, -rc, "read '/proc/self/mountinfo'") : 0;
+}
+
+void fan_mounts_free(struct fan_mounts *m)
+{
+	for (size_t i = 0; i < m->count; i++)
+		close(m->spaces[i].list);
+	m->count = 0;
+	sb_map_free(&m->marked);
+}
+
+bool fan_mounts_own(const struct fan_mounts *m, uint64_t inode)
+{
+	return m->spaces[0].inode == inode;
+}
+
+void fan_mounts_enter(struct fan_mounts *m, uint64_t inode, pid_t pid)
+{
+	char name[64];
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->spaces[i].inode == inode)
+			return;
+	(void)snprintf(name, sizeof name, "/proc/%d/mountinfo", (int)pid);
+	struct fan_space space = {
+		.inode = inode, .list = open(name, O_RDONLY | O_CLOEXEC), .pid = pid};
+	if (space.list < 0)
+		return; /* gone again, and whatever was mounted there with it */
+	/*
+	 * As long as its list is open, the namespace lives on, and what is in our queue keeps its
+	 * names. The oldest one is the likeliest to be over.
+	 */
+	if (m->count == FAN_SPACES_MOST) {
+		close(m->spaces[1].list);
+		m->count--;
+		memmove(&m->spaces[1], &m->spaces[2], (m->count - 1) * sizeof *m->spaces);
+	}
+	m->spaces[m->count++] = space;
+	(void)read_list(m, &space);
+}
+
+void fan_mounts_look(struct fan_mounts *m, const struct pollfd *polled)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (polled[i].revents)
+			(void)read_list(m, &m->spaces[i]);
+}
+
+size_t fan_mounts_poll(const struct fan_mounts *m, struct pollfd *ret)
+{
+	for (size_t i = 0; i < m->count; i++)
+		ret[i] = (struct pollfd){.fd = m->spaces[i].list, .events = POLLPRI};
+	return m->count;
+}
