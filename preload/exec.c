@@ -32,7 +32,9 @@ static void record_file(struct sb_exec *x, int dirfd, const char *path, char *co
 	x->files += place ? 1 : 0;
 }
 
-static void record_blind(struct sb_exec *x, enum sb_blind blind, const char *path)
+/* Apart, for its large buffer: a blind spot is rare. */
+static __attribute__((noinline)) void record_blind(struct sb_exec *x, enum sb_blind blind,
+						   int dirfd, const char *path)
 {
 	struct sb_recorder *st = sb_self();
 	struct sb_rec head = {
@@ -42,8 +44,15 @@ static void record_blind(struct sb_exec *x, enum sb_blind blind, const char *pat
 		.value = blind,
 		.arg = x->want.token,
 	};
+	char dir[PATH_MAX];
+	struct sb_text text[2] = {{path, sb_strnlen(path, PATH_MAX)}, {dir, 0}};
+	bool below = path[0] != '/' && dirfd != AT_FDCWD &&
+		     sb_name_dir(dirfd, dir, sizeof(dir), &text[1].len);
 
-	(void)sb_write(&head, (struct sb_text[]){{path, sb_strnlen(path, PATH_MAX)}}, 1, NULL, 0,
+	/* Executed by descriptor: that names the file itself. */
+	if (below && text[0].len)
+		head.flags = SB_REC_DIR;
+	(void)sb_write(&head, below && !text[0].len ? text + 1 : text, head.flags ? 2 : 1, NULL, 0,
 		       NULL);
 }
 
@@ -54,46 +63,48 @@ static bool reachable(const struct sb_recorder *st)
 	       !failed(sb_raw(SYS_faccessat, AT_FDCWD, (long)st->log_path, R_OK | W_OK, 0, 0, 0));
 }
 
-static void decide(struct sb_exec *x, const struct sb_program *program, const char *path)
+static void decide(struct sb_exec *x, const struct sb_program *program, int dirfd, const char *path)
 {
 	x->want.static_tls = (uint32_t)program->info;
 	if (program->gains) {
 		x->want.trace = false;
-		record_blind(x, SB_BLIND_SETID, path);
+		record_blind(x, SB_BLIND_SETID, dirfd, path);
 	} else if (program->info & SB_PROG_FOREIGN) {
 		x->want.trace = false;
-		record_blind(x, SB_BLIND_FOREIGN, path);
+		record_blind(x, SB_BLIND_FOREIGN, dirfd, path);
 	} else if (!reachable(sb_self())) {
 		x->want.trace = false;
-		record_blind(x, SB_BLIND_UNREACHABLE, path);
+		record_blind(x, SB_BLIND_UNREACHABLE, dirfd, path);
 	} else if (program->info & SB_PROG_STATIC) {
 		/* It ignores our variables, and hands them on to what it starts. */
 		x->want.flags = sb_flags_with(sb_self(), 'x');
-		record_blind(x, SB_BLIND_STATIC, path);
+		record_blind(x, SB_BLIND_STATIC, dirfd, path);
 	} else {
 		if (program->info & SB_PROG_SANITIZER) {
 			x->want.preload = false;
-			record_blind(x, SB_BLIND_SANITIZER, path);
+			record_blind(x, SB_BLIND_SANITIZER, dirfd, path);
 		}
 		if (program->info & SB_PROG_NO_AUDIT) {
 			x->want.audit = false;
-			record_blind(x, SB_BLIND_STATIC_TLS, path);
+			record_blind(x, SB_BLIND_STATIC_TLS, dirfd, path);
 		}
 	}
 }
 
-static void follow_interpreters(struct sb_exec *x, struct sb_program *program, const char *path)
+static void follow_interpreters(struct sb_exec *x, struct sb_program *program, int dirfd,
+				const char *path)
 {
 	char name[SB_SHEBANG_MAX];
 
 	while (program->info & SB_PROG_SCRIPT && x->files && x->files < SB_EXEC_FILES) {
 		__builtin_memcpy(name, program->interpreter, sizeof(name));
 		path = name;
+		dirfd = AT_FDCWD;
 		record_file(x, AT_FDCWD, path, NULL);
 		if (sb_inspect(sb_self()->log, AT_FDCWD, path, 0, program) < 0)
 			return;
 	}
-	decide(x, program, path);
+	decide(x, program, dirfd, path);
 }
 
 int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *argv, int flags)
@@ -113,7 +124,7 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 				       .trace = true}};
 	record_file(x, dirfd, path, argv);
 	if (looked >= 0)
-		follow_interpreters(x, &program, path);
+		follow_interpreters(x, &program, dirfd, path);
 	return 0;
 }
 

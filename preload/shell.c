@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
+#include "preload/cancel.h"
 #include "preload/exec.h"
 #include "preload/export.h"
 #include "preload/recorder.h"
@@ -140,33 +142,87 @@ static void shell_argv(const char **argv, const char *command)
 	*argv = NULL;
 }
 
+struct shell {
+	int pid;
+	unsigned long mask; /* the thread's own */
+};
+
+static long reap(const struct shell *shell, int *ret_status)
+{
+	long raw;
+
+	do
+		raw = sb_raw(SYS_wait4, shell->pid, (long)ret_status, 0, 0, 0, 0);
+	while (raw == -EINTR);
+	return raw;
+}
+
+/* The thread was cancelled while it waited: as libc has it, the shell goes with it. */
+static void abandon(void *context)
+{
+	const unsigned long all = ~0ul;
+	const struct shell *shell = context;
+	int status;
+
+	(void)sb_raw(SYS_kill, shell->pid, SIGKILL, 0, 0, 0, 0);
+	(void)reap(shell, &status);
+	set_mask(SIG_BLOCK, &all, NULL);
+	give_signals();
+	set_mask(SIG_SETMASK, &shell->mask, NULL);
+}
+
+/*
+ * Until the shell has ended, but not reaped: so a cancellation, which may act just after that, can
+ * name it still. What pthread_cleanup_push was before compilers could unwind is in every libc.
+ */
+static void await_end(struct shell *shell)
+{
+	static void (*push)(void *, void (*)(void *), void *);
+	static void (*pop)(void *, int);
+	struct {
+		_Alignas(16) void *word[4];
+	} buffer;
+	int type;
+
+	if (!push || !pop) {
+		pop = sb_next("_pthread_cleanup_pop");
+		push = sb_next("_pthread_cleanup_push");
+	}
+	if (!push || !pop)
+		return;
+	push(&buffer, abandon, shell);
+	type = sb_cancel_begin();
+	while (sb_raw(SYS_waitid, P_PID, shell->pid, 0, WEXITED | WNOWAIT, 0, 0) == -EINTR)
+		continue;
+	sb_cancel_end(type);
+	pop(&buffer, 0);
+}
+
 static int run_shell(const char *command, unsigned long mask)
 {
+	struct shell shell = {.mask = mask};
 	struct attributes a;
 	const char *argv[5];
-	int pid, error, status = -1;
+	int error, status = -1;
 	long raw;
 
 	shell_argv(argv, command);
 	error = fill_attributes(&a, mask)
-			? sb_spawn(&pid, SHELL, a.attr, (char *const *)argv, sb_environ())
+			? sb_spawn(&shell.pid, SHELL, a.attr, (char *const *)argv, sb_environ())
 			: ENOSYS;
 	if (error) {
 		sb_errno_set(error);
 		return sb_is_glibc() ? STATUS_NONE : -1;
 	}
-	do
-		raw = sb_raw(SYS_wait4, pid, (long)&status, 0, 0, 0, 0);
-	while (raw == -EINTR);
-	if (raw != pid) {
+	await_end(&shell);
+	raw = reap(&shell, &status);
+	if (raw != shell.pid) {
 		sb_errno_set((int)-raw);
 		return -1;
 	}
 	return status;
 }
 
-/* A cancellation that came meanwhile acts here, not while the shell runs: it is never left behind.
- */
 static void test_cancel(void)
 {
 	static void (*test)(void);

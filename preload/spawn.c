@@ -9,6 +9,7 @@
 #include "preload/exec.h"
 #include "preload/export.h"
 #include "preload/recorder.h"
+#include "preload/spawn_dir.h"
 
 typedef int spawn_fn(int *pid, const char *path, const void *actions, const void *attributes,
 		     char *const argv[], char *const envp[]);
@@ -22,6 +23,7 @@ struct spawn {
 	const void *actions, *attributes;
 	char *const *argv;
 	struct sb_exec *exec; /* of a search: to be begun with what it finds */
+	int dirfd;	      /* what relative names are relative to in the child */
 };
 
 static long run_spawn(char *const *envp, void *context)
@@ -36,9 +38,9 @@ static long run_spawn(char *const *envp, void *context)
 static int try_spawn(const char *candidate, void *context)
 {
 	const struct spawn *s = context;
-	long raw = sb_raw(SYS_faccessat, AT_FDCWD, (long)candidate, X_OK, 0, 0, 0);
+	long raw = sb_raw(SYS_faccessat, s->dirfd, (long)candidate, X_OK, 0, 0, 0);
 	const struct sb_access access = {.kind = SB_EXEC,
-					 .dirfd = AT_FDCWD,
+					 .dirfd = s->dirfd,
 					 .path = candidate,
 					 .outcome = (int)-raw,
 					 .fd = -1};
@@ -47,7 +49,28 @@ static int try_spawn(const char *candidate, void *context)
 		sb_record(&access);
 		return (int)-raw;
 	}
-	return -sb_exec_begin(s->exec, AT_FDCWD, candidate, s->argv, 0);
+	return -sb_exec_begin(s->exec, s->dirfd, candidate, s->argv, 0);
+}
+
+/* Looks at what the child will look at, and records it. False: nothing that could be started. */
+static bool begin(struct spawn *s, bool search, struct sb_exec *x)
+{
+	struct sb_spawn_dir dir = {.fd = AT_FDCWD};
+	bool begun;
+
+	if (sb_recorder_sandboxed())
+		return sb_exec_begin(x, AT_FDCWD, s->path, s->argv, 0) >= 0;
+	if (search || s->path[0] != '/')
+		dir = sb_spawn_dir(s->actions);
+	/* cppcheck-suppress autoVariables; s is the caller's, and of no use after this */
+	s->exec = x;
+	s->dirfd = dir.fd;
+	if (dir.fd < 0 && dir.fd != AT_FDCWD)
+		return false;
+	begun = search ? sb_path_walk(s->path, try_spawn, s) == 0
+		       : sb_exec_begin(x, dir.fd, s->path, s->argv, 0) >= 0;
+	sb_spawn_dir_close(&dir);
+	return begun;
 }
 
 static int spawn(struct spawn *s, bool search, char *const *envp)
@@ -57,13 +80,7 @@ static int spawn(struct spawn *s, bool search, char *const *envp)
 
 	if (!s->next)
 		return ENOSYS;
-	/* cppcheck-suppress autoVariables; s is the caller's, and of no use after this */
-	s->exec = &x;
-	if (!s->path || !sb_recorder_on())
-		return (int)run_spawn(envp, s);
-	if (search && !sb_recorder_sandboxed()
-		    ? sb_path_walk(s->path, try_spawn, s) != 0
-		    : sb_exec_begin(&x, AT_FDCWD, s->path, s->argv, 0) < 0)
+	if (!s->path || !sb_recorder_on() || !begin(s, search, &x))
 		return (int)run_spawn(envp, s);
 	ret = (int)sb_exec_env(&x, envp, run_spawn, s);
 	sb_exec_end(&x, ret);
@@ -80,7 +97,8 @@ int sb_spawn(int *pid, const char *path, const void *attributes, char *const *ar
 			  NULL,
 			  attributes,
 			  argv,
-			  NULL};
+			  NULL,
+			  AT_FDCWD};
 
 	return spawn(&s, false, envp);
 }
@@ -96,7 +114,8 @@ int sb_spawn(int *pid, const char *path, const void *attributes, char *const *ar
 				  actions,                                                \
 				  attributes,                                             \
 				  argv,                                                   \
-				  NULL};                                                  \
+				  NULL,                                                   \
+				  AT_FDCWD};                                              \
                                                                                           \
 		return spawn(&s, search, envp);                                           \
 	}

@@ -10,7 +10,7 @@ done
 check "200 threads" traced threads 0 "$T/threads" 200 0 "$d"
 check "threads with stacks of 16 KiB" traced small-stacks 0 "$T/threads" 20 16384 "$d"
 check "a signal handler that opens, in a storm of signals" traced handler 0 "$T/handler" "$d"
-check "threads cancelled in open" traced cancelled 0 "$T/cancelled" "$(fresh cancel)"
+check "threads cancelled in open and system" traced cancelled 0 "$T/cancelled" "$(fresh cancel)"
 count=400
 [ "$SB_BACKEND" != audit ] && [ "$SB_ALL" -eq 0 ] || count=2000
 check "$count processes, 50 at once" traced storm 0 "$T/storm" $count 50 "$T/opens" "$d"

@@ -109,6 +109,42 @@ static void spawn_with_actions(void)
 	posix_spawnattr_destroy(&attr);
 }
 
+/* Relative names are looked up where the file actions have taken the child. */
+static void spawn_elsewhere(void)
+{
+	static const char *const names[] = {"by-chdir", "there/by-fchdir", "by-path"};
+	int fd = open(dir, O_PATH | O_CLOEXEC);
+
+	check(!mkdir(in_dir("there"), 0700) && fd >= 0, "mkdir");
+	script("there/by-chdir", "#!/bin/sh\nexit 31\n", 0700);
+	script("there/by-fchdir", "#!/bin/sh\nexit 31\n", 0700);
+	script("there/by-path", "#!/bin/sh\nexit 31\n", 0700);
+	setenv("PATH", ":/usr/bin:/bin", 1);
+	for (int i = 0; i < 3; i++) {
+		char *const argv[] = {(char *)names[i], NULL};
+		posix_spawn_file_actions_t actions;
+		char full[512];
+		pid_t pid;
+
+		posix_spawn_file_actions_init(&actions);
+		posix_spawn_file_actions_addopen(&actions, 9, "/dev/null", O_RDONLY, 0);
+		posix_spawn_file_actions_addchdir_np(&actions, dir);
+		posix_spawn_file_actions_addchdir_np(&actions, "there");
+		if (i == 1)
+			posix_spawn_file_actions_addfchdir_np(&actions, fd);
+		check(!(i == 2 ? posix_spawnp : posix_spawn)(&pid, names[i], &actions, NULL, argv,
+							     environ),
+		      names[i]);
+		check(status_of(pid) == 31 << 8, names[i]);
+		snprintf(full, sizeof(full), "%s/%s", i == 1 ? dir : in_dir("there"), names[i]);
+		expect("exec", 0, full);
+		posix_spawn_file_actions_addchdir_np(&actions, "/nowhere");
+		check(posix_spawn(&pid, "x", &actions, NULL, argv, environ) == ENOENT, "nowhere");
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	close(fd);
+}
+
 static void exec_p(const char *name, int wanted_status, int wanted_errno)
 {
 	pid_t pid = fork();
@@ -221,6 +257,7 @@ int main(int argc, char **argv)
 	setenv("PATH", "/usr/bin:/bin", 1);
 	shell();
 	spawn_with_actions();
+	spawn_elsewhere();
 	path_search();
 	interpreters();
 	by_descriptor();

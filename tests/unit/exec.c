@@ -191,6 +191,28 @@ Test(exec, modules_out_of_reach)
 	cr_expect(eq(int, tracee_find(SB_REC_BLIND, 0, path, 0)->head.value, SB_BLIND_UNREACHABLE));
 }
 
+/* What is executed below a descriptor, or as one, is named in full. */
+Test(exec, blind_spots_by_descriptor)
+{
+	int below = open(tracee_cwd, O_PATH | O_CLOEXEC);
+	const struct record *rec;
+	struct sb_exec x;
+	char path[128];
+
+	modules_in_reach();
+	put_elf("/static", &(struct mini_elf){.machine = SB_ARCH_MACHINE});
+	(void)snprintf(path, sizeof path, "%s/static", tracee_cwd);
+	cr_assert(eq(int, sb_exec_begin(&x, below, "static", program_argv, 0), 0));
+	rec = tracee_find(SB_REC_BLIND, 0, "static", 0);
+	cr_assert(rec != NULL);
+	tracee_expect_text(rec, 1, tracee_cwd);
+	int itself = open(path, O_PATH | O_CLOEXEC);
+	cr_assert(eq(int, sb_exec_begin(&x, itself, "", program_argv, AT_EMPTY_PATH), 0));
+	rec = tracee_find(SB_REC_BLIND, 0, path, 0);
+	cr_assert(rec != NULL);
+	cr_expect(eq(int, rec->head.value, SB_BLIND_STATIC));
+}
+
 /* The kernel opens the interpreters of a script: they are told, and what they are decides. */
 Test(exec, scripts)
 {
