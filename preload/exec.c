@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "preload/inspect.h"
+#include "preload/room.h"
 #include "preload/start.h"
 #include "preload/str.h"
 #include "preload/write.h"
@@ -146,19 +147,33 @@ static __attribute__((noinline)) long run_on_stack(struct sb_exec *x, char *cons
 	return run(sb_env_compose(envp, &x->want, buf), context);
 }
 
-long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *context)
+static long run_in_memory(struct sb_exec *x, char *const *envp, size_t size, sb_exec_run *run,
+			  void *context)
 {
-	size_t size = sb_env_size(envp, &x->want);
-	long p, ret;
+	long ret, p = sb_raw(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (size <= STACK_ROOM)
-		return run_on_stack(x, envp, size, run, context);
-	p = sb_raw(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		   0);
 	if (failed(p))
 		return run(envp, context);
 	ret = run(sb_env_compose(envp, &x->want, (void *)p), context);
 	(void)sb_raw(SYS_munmap, p, (long)size, 0, 0, 0, 0);
+	return ret;
+}
+
+long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *context)
+{
+	size_t size = sb_env_size(envp, &x->want);
+	struct sb_room *room;
+	void *memory;
+	long ret;
+
+	if (size <= STACK_ROOM)
+		return run_on_stack(x, envp, size, run, context);
+	room = sb_room_take(size, &memory);
+	if (!room)
+		return run_in_memory(x, envp, size, run, context);
+	ret = run(sb_env_compose(envp, &x->want, memory), context);
+	sb_room_give(room);
 	return ret;
 }
 

@@ -45,3 +45,4 @@ outlive() {
 	return $bad
 }
 check "a process that outlives the command" outlive
+check "vfork with many variables" traced vforks 0 "$T/vforks" /bin/true
