@@ -80,26 +80,24 @@ TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibili
 # assembler text finds no red zone below it.
 TRACEE_CFLAGS += -mgeneral-regs-only $(if $(findstring x86_64,$(MULTIARCH)),-mno-red-zone)
 
-# Code and data in as few mappings as can be: each costs every exec.
-TRACEE_LINK := -Wl,-z,relro,-z,now,-z,noseparate-code
+# Laid out by hand: each page that is touched costs every exec.
+TRACEE_LD := preload/module.ld
+TRACEE_LINK := -Wl,-z,norelro,-z,now,-z,noseparate-code,--hash-style=gnu,-T,$(TRACEE_LD)
 PRELOAD_SRC := $(filter-out preload/raw.c,$(wildcard preload/*.c))
 # The audit module has the recorder in it, and none of the hooks.
 AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c environ.c hide.c inspect.c mem.c \
 	next.c page.c recorder.c route.c start.c where.c)
-# ld.so itself tells where the stack begins.
-LD_SO := $(firstword $(wildcard $(foreach n,ld-linux-x86-64.so.2 ld-linux-aarch64.so.1,\
-	$(shell $(CC) -print-file-name=$n))))
 $(BUILD)/tracee/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
 
-$(PRELOAD): $(PRELOAD_SRC:%.c=$(BUILD)/tracee/%.o)
+$(PRELOAD): $(PRELOAD_SRC:%.c=$(BUILD)/tracee/%.o) $(TRACEE_LD)
 	@mkdir -p $(@D)
-	$(CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $^ -lgcc
+	$(CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $(filter %.o,$^) -lgcc
 
-$(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o)
+$(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o) $(TRACEE_LD)
 	@mkdir -p $(@D)
-	$(CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $^ $(LD_SO) -lgcc
+	$(CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $(filter %.o,$^) -lgcc
 
 # --- the launcher: static, musl -------------------------------------------------------------------------
 LAUNCHER_SRC := $(wildcard launcher/*.c) \
@@ -125,6 +123,8 @@ TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o exec.o exec_path.o next.o page.o recorder.o room.o route.o \
 	share.o shell.o spawn.o spawn_dir.o start.o where.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
+
+$(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 
 # The launcher's parts, but for its main, work with any libc.
 LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c common/%,$(LAUNCHER_SRC)))

@@ -16,9 +16,6 @@
 #define PRELOAD "/etc/ld.so.preload"
 #define SHOWN	__attribute__((visibility("default")))
 
-/* ld.so's: where the kernel put argc. */
-extern void *__libc_stack_end;
-
 SHOWN unsigned la_version(unsigned offered);
 SHOWN char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag);
 SHOWN unsigned la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie);
@@ -68,17 +65,6 @@ static void tell(uint8_t kind, const char *path, const char *by, int outcome)
 /* --- the image
  * ---------------------------------------------------------------------------------------- */
 
-static void read_stack(void)
-{
-	char **p = (char **)__libc_stack_end + 1;
-
-	sb_image.argv = p;
-	sb_image.envp = p + *(long *)__libc_stack_end + 1;
-	for (p = sb_image.envp; *p;)
-		p++;
-	sb_image.auxv = (const ElfW(auxv_t) *)(p + 1);
-}
-
 /*
  * A program that takes no preload (a sanitizer's) has its children inherit an environment without
  * one: they can take it, so they begin again with it.
@@ -104,9 +90,9 @@ static void regain_preload(void)
 
 unsigned la_version(unsigned offered)
 {
-	read_stack();
 	/* 0: ld.so drops the module, and the process runs as if it had never been named. */
-	if (!sb_start(sb_image.argv, sb_image.envp))
+	if (!sb_image_find(__builtin_frame_address(0), &sb_image) ||
+	    !sb_start(sb_image.argv, sb_image.envp))
 		return 0;
 	regain_preload();
 	sb_tls_begin();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <link.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What the kernel put on the stack. */
@@ -15,6 +16,9 @@ struct sb_image {
 };
 
 extern struct sb_image sb_image;
+
+/* Finds it above a frame of the thread that the program starts with. */
+bool sb_image_find(const void *frame, struct sb_image *ret);
 
 uint64_t sb_image_auxv(uint64_t type);
 

@@ -91,13 +91,31 @@ static void check_needs(const struct module *module)
 	GElf_Dyn entry;
 
 	cr_assert(data != NULL);
-	for (int i = 0; gelf_getdyn(data, i, &entry) && entry.d_tag != DT_NULL; i++) {
-		const char *name = elf_strptr(module->elf, header.sh_link, entry.d_un.d_val);
+	for (int i = 0; gelf_getdyn(data, i, &entry) && entry.d_tag != DT_NULL; i++)
+		cr_expect(entry.d_tag != DT_NEEDED, "needs %s",
+			  elf_strptr(module->elf, header.sh_link, entry.d_un.d_val));
+}
 
-		/* The linker itself is there already, whoever runs. */
-		if (entry.d_tag == DT_NEEDED)
-			cr_expect(strncmp(name, "ld-linux-", 9) == 0, "needs %s", name);
+/* Two segments, the written one from a page's beginning on, and nothing made read-only later. */
+static void check_layout(const struct module *module)
+{
+	size_t count = 0, loads = 0;
+	GElf_Phdr header;
+
+	cr_assert(eq(int, elf_getphdrnum(module->elf, &count), 0));
+	for (size_t i = 0; i < count && gelf_getphdr(module->elf, (int)i, &header); i++) {
+		cr_expect(header.p_type != PT_GNU_RELRO);
+		cr_expect(header.p_type != PT_GNU_STACK || (header.p_flags & PF_X) == 0);
+		if (header.p_type != PT_LOAD)
+			continue;
+		loads++;
+		cr_expect(header.p_vaddr % header.p_align == 0);
+		if (header.p_flags & PF_W) {
+			cr_expect(header.p_filesz < 4096);
+			cr_expect(ne(int, header.p_flags &PF_X, PF_X));
+		}
 	}
+	cr_expect(eq(sz, loads, 2));
 }
 
 /* Whether a needed version is one that glibc 2.17 has. */
@@ -167,6 +185,18 @@ Test(modules, auditor_shows_its_entries_and_nothing_else)
 		cr_expect(strstr(name, "plt") == NULL, "%s is exported", name);
 	}
 	closed(&module);
+}
+
+Test(modules, cost_few_pages)
+{
+	static const char *const names[] = {SB_PRELOAD_NAME, SB_AUDIT_NAME};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct module module = opened(names[i]);
+
+		check_layout(&module);
+		closed(&module);
+	}
 }
 
 Test(modules, run_with_glibc_2_17_and_with_none)
