@@ -218,6 +218,14 @@ void sb_env_hide(char **envp, const char *modules)
 	*kept = NULL;
 }
 
+bool sb_env_nested(char *const *envp, const char *log)
+{
+	char *const *theirs = sb_env_find(envp, SB_ENV_TRACE "=");
+	const char *colon = theirs ? sb_strchr(*theirs, ':') : NULL;
+
+	return colon && !(sb_starts(colon + 1, log) && !colon[1 + sb_strlen(log)]);
+}
+
 bool sb_env_lists_preload(char *const *envp, const char *modules)
 {
 	char *const *list = sb_env_find(envp, names[PRELOAD]);

@@ -33,5 +33,7 @@ size_t sb_env_size(char *const *envp, const struct sb_env_want *want);
 char **sb_env_compose(char *const *envp, const struct sb_env_want *want, void *buf);
 /* Takes ours out of envp, in place. `modules` tells which are ours. */
 void sb_env_hide(char **envp, const char *modules);
+/* Whether it was made for another trace than `log`'s. */
+bool sb_env_nested(char *const *envp, const char *log);
 /* Whether our preload ends the list that is to be preloaded. */
 bool sb_env_lists_preload(char *const *envp, const char *modules);

@@ -117,7 +117,9 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 
 	if (looked == -EFAULT || !path)
 		return -EFAULT;
-	*x = (struct sb_exec){.want = {.modules = st->modules,
+	*x = (struct sb_exec){.dirfd = dirfd,
+			      .path = path,
+			      .want = {.modules = st->modules,
 				       .log = st->log_path,
 				       .flags = sb_flags_with(st, sandboxed ? 's' : 0),
 				       .preload = true,
@@ -167,6 +169,11 @@ long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *c
 	void *memory;
 	long ret;
 
+	/* A trace within ours: one program, one log, and theirs was asked for nearest to it. */
+	if (sb_env_nested(envp, x->want.log)) {
+		record_blind(x, SB_BLIND_NESTED, x->dirfd, x->path);
+		return run(envp, context);
+	}
 	if (size <= STACK_ROOM)
 		return run_on_stack(x, envp, size, run, context);
 	room = sb_room_take(size, &memory);

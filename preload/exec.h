@@ -18,6 +18,8 @@
 
 struct sb_exec {
 	struct sb_env_want want;
+	int dirfd; /* the program, as it was named */
+	const char *path;
 	uint64_t refs[SB_EXEC_FILES];
 	unsigned files;
 };

@@ -46,6 +46,8 @@ static const struct {
 	[SB_BLIND_DEBUGGER] =
 		{"debugger",
 		 "was refused as a debugger: what it wanted to trace is traced already"},
+	[SB_BLIND_NESTED] = {"nested",
+			     "traced by another sidebundle: what it did is in that trace"},
 };
 
 const char *sb_kind_name(enum sb_kind kind)
