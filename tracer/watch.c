@@ -216,8 +216,6 @@ struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid)
 
 uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *argv)
 {
-	auto_buf exe = SB_BUF_INIT;
-
 	if (p->number >= 0)
 		return (uint32_t)p->number;
 	struct watch_thread *t = watch_find_thread(w, p->pid);

@@ -85,7 +85,7 @@ check "stacks of 16 KiB after a program that needed room" small_stacks_of_child
 # Privileges: into a program that gains some, nothing of ours is loaded. What the machine has set-id differs.
 for bit in u g; do
 	setid=$(for p in /usr/bin/{su,newgrp,gpasswd,mount,chage,expiry,ssh-agent,crontab}; do
-		[ "-$bit" "$p" ] && echo "$p" && break
+		test "-$bit" "$p" && echo "$p" && break
 	done)
 	if [ -z "$setid" ]; then
 		skip_check "a set-id program ($bit)" "a program with that bit on this machine"
