@@ -178,6 +178,7 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 	/* A trailing slash makes the kernel follow. */
 	bool nofollow =
 		rec->head.flags & SB_REC_NOFOLLOW && given[0] && given[strlen(given) - 1] != '/';
+	sb_real_trim(c->real);
 	const char *real = sb_real_path(c->real, root, path.s, nofollow, k->image->pid);
 	held.path = put_rooted(c, k, root, path.s);
 	held.real = put_rooted(c, k, root, real);

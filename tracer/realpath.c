@@ -13,6 +13,8 @@
 #define HOPS_MOST 40
 /* Deeper than any path of PATH_MAX bytes can be. */
 #define DEPTH_MOST (PATH_MAX / 2 + HOPS_MOST)
+/* Some megabytes, whatever a program makes up in names. */
+#define KNOWN_MOST 32768
 
 struct sb_real {
 	struct sb_map
@@ -46,6 +48,12 @@ void sb_real_forget(struct sb_real *real)
 {
 	sb_map_free(&real->known);
 	sb_map_free(&real->answers);
+}
+
+void sb_real_trim(struct sb_real *real)
+{
+	if (real->known.count > KNOWN_MOST)
+		sb_real_forget(real);
 }
 
 void sb_real_free(struct sb_real *real)

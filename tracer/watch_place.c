@@ -159,6 +159,7 @@ static const char *resolve(struct sb_watch *w, const struct watch_name *name, co
 		sb_real_forget(w->real);
 		w->resolved = now;
 	}
+	sb_real_trim(w->real);
 	return sb_real_path(w->real, name->place.root, within, name->nofollow, pid);
 }
 
