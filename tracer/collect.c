@@ -14,6 +14,8 @@
 
 /* How often zombies and reused pids are looked for: it takes a file of /proc for each process. */
 #define THOROUGH_SECONDS 1.0
+/* Four megabytes of log: what they tell is held until all of it is read. */
+#define CHUNKS_A_PASS 64
 
 static double now(void)
 {
@@ -207,11 +209,12 @@ static void forget_process(void *arg, uint32_t process)
 	sb_sink_done(c->sink, process);
 }
 
-static void add_new_chunks(struct sb_collector *c)
+/* Up to `claimed`, as many as are read in one go. */
+static void add_new_chunks(struct sb_collector *c, uint64_t claimed)
 {
-	uint64_t claimed = sb_log_claimed(c->log);
+	uint64_t most = c->next + CHUNKS_A_PASS;
 
-	for (; c->next < claimed; c->next++)
+	for (; c->next < claimed && c->next < most; c->next++)
 		if (!add_chunk(c, c->next)) {
 			sb_log(SB_LOG_DEBUG, "a piece of the log cannot be read");
 			sb_sink_lost(c->sink, 1);
@@ -239,10 +242,38 @@ static void tell_first(struct sb_collector *c)
 	c->first_told = true;
 }
 
+/*
+ * Some of the new chunks, and what there is to read in those at hand. One whose records wait for
+ * what another chunk tells is not finished before all are read.
+ */
+static void read_some(struct sb_collector *c, uint64_t claimed)
+{
+	size_t left = 0;
+
+	add_new_chunks(c, claimed);
+	sb_real_forget(c->real);
+	for (size_t i = 0; i < c->chunk_count; i++) {
+		struct chunk *k = c->chunks[i];
+
+		k->over = __atomic_load_n(&k->memory->retired, __ATOMIC_ACQUIRE) ||
+			  (k->image && k->image->life == LIFE_GONE);
+		read_chunk(c, k, false);
+		if (k->unfinished_count && c->next < claimed)
+			k->over = false;
+	}
+	collect_births(c);
+	for (size_t i = 0; i < c->chunk_count; i++) {
+		if (c->chunks[i]->over)
+			finish_chunk(c, c->chunks[i]);
+		else
+			c->chunks[left++] = c->chunks[i];
+	}
+	c->chunk_count = left;
+}
+
 size_t sb_collector_poll(struct sb_collector *c)
 {
 	double t = now();
-	size_t left = 0;
 
 	c->taken = 0;
 	if (c->root.unseen && !c->first_told)
@@ -255,23 +286,10 @@ size_t sb_collector_poll(struct sb_collector *c)
 	images_look(&c->images, t - c->looked > THOROUGH_SECONDS);
 	if (t - c->looked > THOROUGH_SECONDS)
 		c->looked = t;
-	add_new_chunks(c);
-	sb_real_forget(c->real);
-	for (size_t i = 0; i < c->chunk_count; i++) {
-		struct chunk *k = c->chunks[i];
-
-		k->over = __atomic_load_n(&k->memory->retired, __ATOMIC_ACQUIRE) ||
-			  (k->image && k->image->life == LIFE_GONE);
-		read_chunk(c, k, false);
-	}
-	collect_births(c);
-	for (size_t i = 0; i < c->chunk_count; i++) {
-		if (c->chunks[i]->over)
-			finish_chunk(c, c->chunks[i]);
-		else
-			c->chunks[left++] = c->chunks[i];
-	}
-	c->chunk_count = left;
+	uint64_t claimed = sb_log_claimed(c->log);
+	do
+		read_some(c, claimed);
+	while (c->next < claimed);
 	images_sweep(&c->images, forget_process, c);
 	return c->taken;
 }
