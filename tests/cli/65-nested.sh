@@ -55,3 +55,24 @@ if has_userns && command -v bwrap >/dev/null; then
 else
 	skip_check bwrap "user namespaces, or the program bwrap"
 fi
+
+# --- a browser with its own sandbox, which takes a while --------------------------------------------
+if [ "$SB_ALL" != 1 ]; then
+	exit 0
+elif ! command -v chromium >/dev/null || ! has_userns; then
+	skip_check chromium "user namespaces, or the program chromium"
+	exit 0
+fi
+echo '<p>hello</p>' >page.html
+browse() { # BACKEND
+	sidebundle trace -b "$1" --timeout 50 -o t setpriv --inh-caps=-all --ambient-caps=-all \
+		chromium --headless --disable-gpu --no-first-run --dump-dom "file://$PWD/page.html" >out 2>err
+	grep -q '<p>hello</p>' out && complete t && sidebundle show t --format paths | grep -qxF "$PWD/page.html"
+}
+for backend in audit fanotify; do
+	if sidebundle trace -b "$backend" -o /dev/null true 2>/dev/null; then
+		check "chromium, under $backend" browse "$backend"
+	else
+		skip_check "chromium, under $backend" "marks on the mounts: CAP_SYS_ADMIN"
+	fi
+done
