@@ -145,7 +145,7 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 
 const struct sb_backend sb_backend_audit = {
 	.name = "audit",
-	.summary = "modules in every dynamically linked program; needs nothing",
+	.summary = "modules in every dynamically linked program",
 	.probe = probe,
 	.run = run,
 };

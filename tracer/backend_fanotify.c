@@ -136,7 +136,8 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 
 const struct sb_backend sb_backend_fanotify = {
 	.name = "fanotify",
-	.summary = "marks on the file systems: opens and execs; needs CAP_SYS_ADMIN",
+	.summary = "marks on the file systems: opens and execs, by whatever program",
+	.needs = "CAP_SYS_ADMIN",
 	.probe = probe,
 	.run = run,
 };
