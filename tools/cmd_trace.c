@@ -10,7 +10,7 @@
 extern const struct sb_command sb_cmd_trace;
 
 struct options {
-	const char *backend, *output;
+	const char *backend, *output, *io_uring;
 	double timeout;
 	int wait_all;
 	struct sb_strings include, exclude;
@@ -27,6 +27,9 @@ static const struct sb_option table[] = {
 	 offsetof(struct options, timeout)},
 	{"wait-all", 0, SB_OPT_FLAG, NULL, "wait for processes that outlive the command", NULL,
 	 offsetof(struct options, wait_all)},
+	{"io-uring", 0, SB_OPT_CHOICE, NULL,
+	 "what the command gets of io_uring: no filter sees it (default refuse)", "refuse|allow",
+	 offsetof(struct options, io_uring)},
 	{"include", 0, SB_OPT_LIST, "GLOB", "keep only paths that match", NULL,
 	 offsetof(struct options, include)},
 	{"exclude", 0, SB_OPT_LIST, "GLOB", "leave out paths that match; wins over --include", NULL,
@@ -49,7 +52,8 @@ static int trace(const struct options *o, char **argv, struct sb_err *err)
 		.spec = {.argv = argv,
 			 .envp = environ,
 			 .wait_all = o->wait_all,
-			 .timeout = o->timeout},
+			 .timeout = o->timeout,
+			 .allow_uring = o->io_uring && strcmp(o->io_uring, "allow") == 0},
 		.include = o->include.items,
 		.exclude = o->exclude.items,
 	};

@@ -3,10 +3,11 @@
 #include <stddef.h>
 #include <string.h>
 
-extern const struct sb_backend sb_backend_audit, sb_backend_fanotify;
+extern const struct sb_backend sb_backend_audit, sb_backend_notify, sb_backend_fanotify;
 
 const struct sb_backend *const sb_backends[] = {
 	&sb_backend_audit,
+	&sb_backend_notify,
 	&sb_backend_fanotify,
 	NULL,
 };

@@ -170,8 +170,7 @@ static int begin(struct sb_notify *n, pid_t pid, struct sb_err *err)
 	int rc = sb_standby_start(n->listener, &n->standby);
 	if (rc < 0)
 		return sb_fail(err, -rc, "start the process that stands by");
-	n->spec.born(n->spec.arg, pid);
-	return 0;
+	return n->spec.born(n->spec.arg, pid, err);
 }
 
 static bool readable(int fd)

@@ -30,8 +30,8 @@ struct sb_notice {
 
 struct sb_notify_spec {
 	const struct sb_filter *filter; /* outlives the start of the command */
-	/* The command's process, before anything is heard of it. */
-	void (*born)(void *arg, pid_t pid);
+	/* The command's process, before anything is heard of it; -errno: it is not to be. */
+	int (*born)(void *arg, pid_t pid, struct sb_err *err);
 	void (*serve)(void *arg, const struct sb_notice *notice);
 	void *arg;
 };

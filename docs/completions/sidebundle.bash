@@ -10,7 +10,8 @@ _sidebundle() {
 	case $prev in
 	--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
 	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
-	-b | --backend | --trace-backend) COMPREPLY=($(compgen -W 'auto audit fanotify off' -- "$cur")); return ;;
+	-b | --backend | --trace-backend) COMPREPLY=($(compgen -W 'auto audit notify fanotify off' -- "$cur")); return ;;
+	--io-uring) COMPREPLY=($(compgen -W 'refuse allow' -- "$cur")); return ;;
 	--run-mode) COMPREPLY=($(compgen -W 'host namespace auto' -- "$cur")); return ;;
 	-f | --format)
 		case $command in
@@ -30,7 +31,7 @@ _sidebundle() {
 		local common='--help --log-level --color' own=''
 		case $command in
 		'') own=--version ;;
-		trace) own='--backend --output --timeout --wait-all --include --exclude' ;;
+		trace) own='--backend --output --timeout --wait-all --io-uring --include --exclude' ;;
 		show) own='--kind --format --null --failed --as-named --tree' ;;
 		doctor) own=--format ;;
 		diff) own='--kind --format' ;;

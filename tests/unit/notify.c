@@ -42,12 +42,14 @@ static void tear_down(void)
 
 TestSuite(notify, .init = set_up, .fini = tear_down, .timeout = 30);
 
-static void born(void *arg, pid_t pid)
+static int born(void *arg, pid_t pid, struct sb_err *err)
 {
 	struct heard *h = arg;
 
 	cr_assert(eq(uint, h->notices, 0));
 	h->pid = pid;
+	(void)err;
+	return 0;
 }
 
 static void serve(void *arg, const struct sb_notice *notice)

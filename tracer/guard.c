@@ -1,0 +1,145 @@
+#include "tracer/guard.h"
+
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "tracer/child.h"
+#include "tracer/filter.h"
+#include "tracer/notify.h"
+#include "tracer/proc.h"
+#include "tracer/syscalls.h"
+#include "tracer/watch.h"
+
+/* So many notices, and the command's state and our signals are looked at, however many there are.
+ */
+#define NOTICES_MOST 64
+
+struct sb_guard {
+	struct sb_guard_spec spec;
+	struct sb_filter filter;
+	struct sb_notify *notify;
+	struct sb_watch *watch;
+	char *cwd;
+	uint64_t notices;
+};
+
+static int born(void *arg, pid_t pid, struct sb_err *err)
+{
+	struct sb_guard *g = arg;
+	struct sb_watch_spec spec = {
+		.sink = g->spec.sink,
+		.backend = g->spec.backend,
+		.no_new_privs = sb_notify_unprivileged(g->notify),
+	};
+	int rc = sb_watch_new(&spec, &g->watch, err);
+
+	if (rc == 0)
+		sb_watch_first(g->watch, pid, g->spec.trace->program, g->spec.trace->argv, g->cwd);
+	return rc;
+}
+
+static void serve(void *arg, const struct sb_notice *notice)
+{
+	struct sb_guard *g = arg;
+	const struct sb_syscall *row = sb_syscall_find(notice->call.abi, notice->call.nr);
+	struct sb_watch_call *call = NULL;
+
+	g->notices++;
+	if (g->spec.catch_up && row &&
+	    (row->act == SB_ACT_EXEC || sb_watch_number(g->watch, notice->tid) < 0))
+		g->spec.catch_up(g->spec.arg);
+	if (sb_watch_enter(g->watch, notice->tid, &notice->call, &call) < 0 || !call)
+		return;
+	if (sb_notify_valid(g->notify, notice))
+		sb_watch_guess(g->watch, call);
+	else
+		sb_watch_drop(g->watch, call);
+}
+
+int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct sb_err *err)
+{
+	struct sb_guard *g = calloc(1, sizeof *g);
+	struct sb_filter_spec filter = {
+		.action = SECCOMP_RET_USER_NOTIF,
+		.free_page = spec->free_page,
+		.refuse_uring = !spec->trace->allow_uring,
+	};
+
+	if (!g)
+		return sb_fail(err, ENOMEM, "start the trace");
+	g->spec = *spec;
+	g->cwd = getcwd(NULL, 0);
+	struct sb_notify_spec notify = {&g->filter, born, serve, g};
+	int rc = g->cwd ? sb_filter_make(&filter, &g->filter, err)
+			: sb_fail(err, errno, "find the working directory");
+	if (rc == 0)
+		rc = sb_notify_new(&notify, &g->notify, err);
+	if (rc < 0)
+		sb_guard_free(g);
+	else
+		*ret = g;
+	return rc;
+}
+
+void sb_guard_free(struct sb_guard *g)
+{
+	if (!g)
+		return;
+	sb_notify_free(g->notify);
+	sb_watch_free(g->watch);
+	free(g->cwd);
+	free(g);
+}
+
+int sb_guard_start(struct sb_guard *g, char *const *envp, struct sb_err *err)
+{
+	const struct sb_trace_spec *trace = g->spec.trace;
+	/* As the user wrote it: a script is told this name, and may print it. */
+	const char *file = strchr(trace->argv[0], '/') ? trace->argv[0] : trace->program;
+
+	trace->child->hooks = sb_notify_hooks(g->notify);
+	return sb_child_start(trace->child, file, trace->argv, envp, trace->apart, err);
+}
+
+int sb_guard_turn(struct sb_guard *g, double seconds, int *ret_status)
+{
+	for (int i = 0; i < NOTICES_MOST; i++)
+		if (!sb_notify_wait(g->notify, i ? 0 : seconds))
+			break;
+	return sb_child_wait(g->spec.trace->child, 0, ret_status);
+}
+
+bool sb_guard_any(struct sb_guard *g)
+{
+	return !sb_notify_deserted(g->notify);
+}
+
+size_t sb_guard_find(struct sb_guard *g, pid_t *pids, size_t cap)
+{
+	size_t count = 0;
+
+	if (g->spec.trace->child->pid)
+		pids[count++] = g->spec.trace->child->pid;
+	size_t known = sb_watch_running(g->watch, pids + count, cap - count);
+	count += known < cap - count ? known : cap - count;
+	sb_proc_add_children(pids, &count, cap);
+	return count;
+}
+
+uint32_t sb_guard_number(struct sb_guard *g, pid_t pid, pid_t parent)
+{
+	if (sb_watch_number(g->watch, pid) < 0)
+		sb_watch_fork(g->watch, parent, pid, false);
+	int64_t number = sb_watch_number(g->watch, pid);
+	return number < 0 ? 0 : (uint32_t)number;
+}
+
+void sb_guard_finish(struct sb_guard *g)
+{
+	sb_log(SB_LOG_DEBUG, "%llu notifications", (unsigned long long)g->notices);
+	sb_watch_finish(g->watch);
+}
