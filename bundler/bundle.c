@@ -143,7 +143,7 @@ static int write_manifest(const struct sb_draft *draft, struct sb_manifest *m,
 		return sb_fail(err, ENOMEM, "write the manifest");
 	if (uname(&machine) < 0)
 		return sb_fail(err, errno, "ask for the machine's name");
-	m->arch = machine.machine;
+	m->arch = draft->arch ? draft->arch : machine.machine;
 	m->kernel = draft->kernel;
 	m->cpu = draft->cpu;
 	m->glibc = draft->glibc;

@@ -35,6 +35,7 @@ struct sb_draft {
 	size_t blind_count;
 	/* What the target must have; NULL where nothing says so. */
 	const char *kernel, *cpu, *glibc;
+	const char *arch;	  /* uname's word for it */
 	const char *library_path; /* LD_LIBRARY_PATH of replays, joined; NULL none */
 	struct timespec newest;	  /* of the files; what is made up has this time */
 	struct sb_draft_state *state;

@@ -56,11 +56,32 @@ static void count_file(struct needs *needs, const struct sb_item *item)
 	sb_elf_free(elf);
 }
 
+/* What the programs are for, wherever they are bundled; NULL where that is this machine, or
+ * unknown. */
+static const char *arch_of(const struct sb_draft *draft)
+{
+	for (size_t i = 0; i < draft->state->closure_count; i++) {
+		const struct draft_closure *c = &draft->state->closures[i];
+		struct sb_err ignored = SB_ERR_INIT;
+		struct sb_program program;
+		const struct sb_elf *elf = NULL;
+
+		if (c->program &&
+		    sb_closure_program(c->closure, c->program, &program, &ignored) == 0 &&
+		    program.elf)
+			elf = sb_closure_elf(c->closure, program.elf);
+		if (elf && elf->arch)
+			return elf->arch->name;
+	}
+	return NULL;
+}
+
 int draft_find_needs(struct sb_draft *draft, struct sb_err *err)
 {
 	struct needs needs = {{0}, {0}, 0};
 	char text[64];
 
+	draft->arch = arch_of(draft);
 	for (size_t i = 0; i < draft->set->count; i++) {
 		const struct sb_item *item = &draft->set->items[i];
 		const struct sb_elf *elf = known(draft, item->path);

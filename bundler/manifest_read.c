@@ -479,6 +479,10 @@ int sb_manifest_read(int bundle_fd, struct sb_manifest **ret, struct sb_err *err
 	struct stat st;
 	size_t len = 0;
 
+	if (fd < 0 && errno == ENOENT)
+		return sb_fail(err, SB_ESAID,
+			       "this is no bundle: it has no " SB_MANIFEST_PATH
+			       " (give a directory that 'create' has made)");
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return sb_fail(err, errno, "open '" SB_MANIFEST_PATH "'");
 	if (!S_ISREG(st.st_mode) || st.st_size > SB_MANIFEST_MAX)

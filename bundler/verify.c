@@ -118,6 +118,55 @@ static int check_node(void *arg, const struct sb_tree_node *node, struct sb_err 
 	return check_hash(v, node->dirfd, node->name, path.s, f->sha256, err);
 }
 
+static bool is_entry(const struct sb_manifest *m, const char *name)
+{
+	for (size_t i = 0; i < m->entry_count; i++)
+		if (strcmp(m->entries[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What stands in a folder of the bundle that the payload is not. */
+static bool belongs(const struct sb_manifest *m, const char *folder, const char *name)
+{
+	static const char *const top[] = {"bin", "libexec", "payload", SB_MANIFEST_PATH};
+
+	if (strcmp(folder, "bin") == 0)
+		return is_entry(m, name);
+	if (strcmp(folder, "libexec") == 0)
+		return strcmp(name, sb_path_base(SB_PLAN_PATH)) == 0;
+	for (size_t i = 0; i < sizeof top / sizeof *top; i++)
+		if (strcmp(top[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Nothing more: what nobody put there might be run by somebody. */
+static int check_more(struct verification *v, const char *folder, struct sb_err *err)
+{
+	auto_fd int fd = openat(v->bundle, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		find(v, folder, "is no readable directory");
+		return 0;
+	}
+	fd = -1; /* the stream's now */
+	while ((entry = readdir(dir))) {
+		auto_buf path = SB_BUF_INIT;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    belongs(v->m, folder, entry->d_name))
+			continue;
+		if (sb_buf_printf(&path, "%s%s%s", strcmp(folder, ".") == 0 ? "" : folder,
+				  strcmp(folder, ".") == 0 ? "" : "/", entry->d_name) < 0)
+			return sb_fail(err, ENOMEM, "verify");
+		find(v, path.s, "is no part of the bundle");
+	}
+	return 0;
+}
+
 static int check_parts(struct verification *v, struct sb_err *err)
 {
 	int rc = check_hash(v, v->bundle, SB_PLAN_PATH, SB_PLAN_PATH, v->m->plan_sha256, err);
@@ -246,6 +295,12 @@ int sb_verify(const char *bundle, sb_finding_fn finding, void *arg, struct sb_er
 		rc = sb_tree_walk(payload, ".", check_node, &v, err);
 	if (rc == 0)
 		rc = check_parts(&v, err);
+	if (rc == 0)
+		rc = check_more(&v, ".", err);
+	if (rc == 0)
+		rc = check_more(&v, "bin", err);
+	if (rc == 0)
+		rc = check_more(&v, "libexec", err);
 	if (rc == 0)
 		rc = check_needs(&v, bundle, err);
 	sb_copier_close(&v.copier);

@@ -82,8 +82,25 @@ check "verify finds what is too much" expect_match 'extra: is not in the manifes
 rm -f "$f"
 check "verify finds what is missing" expect_match 'dir/other: is missing' sidebundle verify b/t
 check "with status 1" expect_status 1 sidebundle verify b/t
+touch b/ls/bin/extra b/ls/libexec/extra b/ls/extra
+for extra in bin/extra libexec/extra extra; do
+	check "and what is too much beside it: $extra" expect_match "^$extra: is no part of the bundle" sidebundle verify b/ls
+done
+check "what is no bundle, and what would be one" expect_match "'/tmp': this is no bundle.*create" sidebundle verify /tmp
 sed -i 's|"path":"/usr","type|"path":"/../../x","type|' b/t/manifest.lock
 check "a hostile manifest is refused" expect_match 'no absolute path inside the payload' sidebundle verify b/t
+
+# Another machine's program, as short as can be: what it is for stands in its file.
+mkdir -p other/bin
+{
+	printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\267\0\1\0\0\0'
+	printf '\0\0\0\0\0\0\0\0\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\100\0\70\0\1\0\100\0\0\0\0\0'
+	printf '\1\0\0\0\5\0\0\0'
+	head -c 48 /dev/zero
+} >other/bin/x
+chmod +x other/bin/x
+check "a program of another machine" expect_status 0 create --name arm --trace-root "$PWD/other" --from-host /bin/x
+check "the manifest names that machine" grep -q '"arch":"aarch64"' b/arm/manifest.lock
 
 # --- the environment, the linker's own rules, names of any bytes ---------------------------------------
 create --name env --from-host /usr/bin/env --set-env A=1 --set-env 'B=two words' >/dev/null
