@@ -68,30 +68,6 @@ static unsigned long long room_in(const char *dir)
 	return (unsigned long long)vfs.f_bavail * vfs.f_frsize;
 }
 
-/* Best first: those with plenty of room in their order, then the others by room. */
-static void find_candidates(struct candidates *c)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR"), *tmp = getenv("TMPDIR");
-	const char *const all[] = {"/dev/shm", runtime, tmp ? tmp : "/tmp", "/var/tmp"};
-	size_t n = 0;
-
-	memset(c, 0, sizeof *c);
-	for (size_t i = 0; i < 4; i++) {
-		unsigned long long room = all[i] && *all[i] ? room_in(all[i]) : 0;
-		size_t at = n;
-
-		if (room < ROOM_LEAST)
-			continue;
-		for (; at > 0 && c->room[at - 1] < ROOM_WANTED && c->room[at - 1] < room; at--) {
-			c->dirs[at] = c->dirs[at - 1];
-			c->room[at] = c->room[at - 1];
-		}
-		c->dirs[at] = all[i];
-		c->room[at] = room;
-		n++;
-	}
-}
-
 /* --- what a killed run left ---------------------------------------------------------------------
  */
 
@@ -122,6 +98,35 @@ static void remove_all_stale(const char *where)
 	while (dir && (entry = readdir(dir)))
 		if (strncmp(entry->d_name, DIR_PREFIX, strlen(DIR_PREFIX)) == 0)
 			remove_stale(dirfd(dir), entry->d_name);
+}
+
+/* Best first: those with plenty of room in their order, then the others by room. */
+static void find_candidates(struct candidates *c)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR"), *tmp = getenv("TMPDIR");
+	const char *const all[] = {"/dev/shm", runtime, tmp ? tmp : "/tmp", "/var/tmp"};
+	size_t n = 0;
+
+	memset(c, 0, sizeof *c);
+	for (size_t i = 0; i < 4; i++) {
+		unsigned long long room;
+		size_t at = n;
+
+		if (!all[i] || !*all[i])
+			continue;
+		/* First: what fills it may be what a killed run left. */
+		remove_all_stale(all[i]);
+		room = room_in(all[i]);
+		if (room < ROOM_LEAST)
+			continue;
+		for (; at > 0 && c->room[at - 1] < ROOM_WANTED && c->room[at - 1] < room; at--) {
+			c->dirs[at] = c->dirs[at - 1];
+			c->room[at] = c->room[at - 1];
+		}
+		c->dirs[at] = all[i];
+		c->room[at] = room;
+		n++;
+	}
 }
 
 /* --- the file
@@ -192,7 +197,6 @@ static int open_file(struct sb_log_file *log, struct sb_err *err)
 static int make_in(struct sb_log_file *log, const char *where, const char *modules,
 		   struct sb_err *err)
 {
-	remove_all_stale(where);
 	if (sb_buf_printf(&log->dir, "%s/" DIR_PREFIX "XXXXXX", where) < 0)
 		return sb_fail(err, ENOMEM, "make the log");
 	if (!mkdtemp(log->dir.s)) {
