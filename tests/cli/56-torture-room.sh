@@ -5,7 +5,8 @@ d=$(fresh d)
 unset XDG_RUNTIME_DIR
 
 # Runs a traced case where /dev/shm is another: in_shm MOUNT-OPTIONS NAME STATUS COMMAND...
-export -f traced trace_into without_ours
+export -f traced trace_into without_ours holds
+export SB_BACKEND BLIND
 in_shm() {
 	local options=$1
 	shift
