@@ -75,7 +75,8 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 
 const struct sb_backend sb_backend_notify = {
 	.name = "notify",
-	.summary = "seccomp notifications: every program, static ones too; needs Linux 5.5",
+	.summary = "seccomp notifications: every program, static ones too",
+	.needs = "Linux 5.5, seccomp, memory to be read",
 	.probe = probe,
 	.run = run,
 };

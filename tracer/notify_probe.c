@@ -87,7 +87,7 @@ static int explain(const char *who, int code, struct sb_err *err)
 	case ENOSYS:
 		return sb_fail(err, SB_ESAID,
 			       "backend %s: this kernel, or the container's profile, lacks seccomp "
-			       "notification with CONTINUE (Linux 5.5): take -b ptrace or -b audit",
+			       "notification with CONTINUE (Linux 5.5): take -b audit",
 			       who);
 	default:
 		return sb_fail(err, code, "backend %s: listen to the system calls of a child", who);
