@@ -5,13 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
 #include "common/log.h"
 #include "tracer/child.h"
 #include "tracer/filter.h"
 #include "tracer/notify.h"
 #include "tracer/proc.h"
-#include "tracer/syscalls.h"
 #include "tracer/watch.h"
 
 /* So many notices, and the command's state and our signals are looked at, however many there are.
@@ -45,13 +43,9 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 static void serve(void *arg, const struct sb_notice *notice)
 {
 	struct sb_guard *g = arg;
-	const struct sb_syscall *row = sb_syscall_find(notice->call.abi, notice->call.nr);
 	struct sb_watch_call *call = NULL;
 
 	g->notices++;
-	if (g->spec.catch_up && row &&
-	    (row->act == SB_ACT_EXEC || sb_watch_number(g->watch, notice->tid) < 0))
-		g->spec.catch_up(g->spec.arg);
 	if (sb_watch_enter(g->watch, notice->tid, &notice->call, &call) < 0 || !call)
 		return;
 	if (sb_notify_valid(g->notify, notice))
@@ -65,7 +59,6 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 	struct sb_guard *g = calloc(1, sizeof *g);
 	struct sb_filter_spec filter = {
 		.action = SECCOMP_RET_USER_NOTIF,
-		.free_page = spec->free_page,
 		.refuse_uring = !spec->trace->allow_uring,
 	};
 
@@ -128,14 +121,6 @@ size_t sb_guard_find(struct sb_guard *g, pid_t *pids, size_t cap)
 	count += known < cap - count ? known : cap - count;
 	sb_proc_add_children(pids, &count, cap);
 	return count;
-}
-
-uint32_t sb_guard_number(struct sb_guard *g, pid_t pid, pid_t parent)
-{
-	if (sb_watch_number(g->watch, pid) < 0)
-		sb_watch_fork(g->watch, parent, pid, false);
-	int64_t number = sb_watch_number(g->watch, pid);
-	return number < 0 ? 0 : (uint32_t)number;
 }
 
 void sb_guard_finish(struct sb_guard *g)

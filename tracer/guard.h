@@ -1,6 +1,6 @@
 /*
  * The kernel's word on what the command does: a listener (tracer/notify.h) whose notices go to the
- * watch (tracer/watch.h). All there is to backend notify, and half of hybrid.
+ * watch (tracer/watch.h).
  *
  * Order: sb_guard_new(), sb_guard_start(), then sb_guard_turn(), _any() and _find() in a struct
  * sb_tend; sb_guard_finish(), sb_guard_free().
@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/err.h"
@@ -22,13 +21,6 @@ struct sb_guard_spec {
 	const struct sb_trace_spec *trace;
 	struct sb_sink *sink;
 	const char *backend; /* static: whose its events are */
-	uint64_t free_page;  /* calls from there are told by somebody else; 0: none */
-	/*
-	 * Before a program is started, and before somebody new is heard of: what others have to
-	 * tell of the time before is to be told now. May be NULL.
-	 */
-	void (*catch_up)(void *arg);
-	void *arg;
 };
 
 int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct sb_err *err);
@@ -40,6 +32,4 @@ int sb_guard_start(struct sb_guard *g, char *const *envp, struct sb_err *err);
 int sb_guard_turn(struct sb_guard *g, double seconds, int *ret_status);
 bool sb_guard_any(struct sb_guard *g);
 size_t sb_guard_find(struct sb_guard *g, pid_t *pids, size_t cap);
-/* The number in the trace of what `pid` runs now; new to us, it is a child of `parent`. */
-uint32_t sb_guard_number(struct sb_guard *g, pid_t pid, pid_t parent);
 void sb_guard_finish(struct sb_guard *g);

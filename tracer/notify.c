@@ -105,6 +105,7 @@ static void serve(struct sb_notify *n)
 	/* It was killed before we came to it. */
 	if (sb_listener_take(n->listener, &n->room) < 0)
 		return;
+	__atomic_store_n(n->standby.taken, got->id, __ATOMIC_RELEASE);
 	int abi = sb_syscall_abi(got->data.arch, got->data.nr);
 	notice = (struct sb_notice){.id = got->id, .tid = (pid_t)got->pid};
 	notice.call.abi = abi < 0 ? SB_ABI_COUNT : (enum sb_abi)abi;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,6 +17,9 @@
 /* Where its two descriptors lie: below them and above is nothing. */
 #define LISTENER_AT 0
 #define PIPE_AT	    1
+
+/* Ids are given one after the other; we may have ended between taking one and noting it. */
+#define IDS_AROUND 1024u
 
 static void close_from(int first)
 {
@@ -53,7 +57,14 @@ static void answer(struct sb_listener_room *room)
 	}
 }
 
-static void stand_by(int listener, int pipe)
+/* What was taken and not answered is shown to nobody again. Ids that wait no more are refused. */
+static void answer_taken(struct sb_listener_room *room, uint64_t taken)
+{
+	for (uint64_t id = taken - IDS_AROUND; id != taken + IDS_AROUND; id++)
+		(void)sb_listener_continue(LISTENER_AT, room, id);
+}
+
+static void stand_by(int listener, int pipe, const uint64_t *taken)
 {
 	struct pollfd end = {PIPE_AT, 0, 0};
 	struct sb_listener_room room;
@@ -68,6 +79,7 @@ static void stand_by(int listener, int pipe)
 	close_from(PIPE_AT + 1);
 	(void)prctl(PR_SET_NAME, "sb-standby");
 	(void)poll(&end, 1, -1);
+	answer_taken(&room, __atomic_load_n(taken, __ATOMIC_ACQUIRE));
 	answer(&room);
 	_exit(0);
 }
@@ -80,20 +92,30 @@ int sb_standby_start(int listener, struct sb_standby *ret)
 		return -errno;
 	auto_fd int ours = ends[1];
 	auto_fd int its = ends[0];
-	pid_t pid = fork();
-	if (pid < 0)
+	uint64_t *taken = mmap(NULL, sizeof *taken, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (taken == MAP_FAILED)
 		return -errno;
+	pid_t pid = fork();
+	if (pid < 0) {
+		int failed = errno;
+
+		(void)munmap(taken, sizeof *taken);
+		return -failed;
+	}
 	if (pid == 0) {
 		close(sb_steal_fd(&ours));
-		stand_by(listener, its);
+		stand_by(listener, its, taken);
 	}
-	*ret = (struct sb_standby){pid, sb_steal_fd(&ours)};
+	*ret = (struct sb_standby){pid, sb_steal_fd(&ours), taken};
 	return 0;
 }
 
 void sb_standby_leave(struct sb_standby *standby)
 {
 	sb_closep(&standby->pipe);
+	if (standby->taken)
+		(void)munmap(standby->taken, sizeof *standby->taken);
 	*standby = (struct sb_standby)SB_STANDBY_INIT;
 }
 

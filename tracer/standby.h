@@ -8,16 +8,20 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 struct sb_standby {
 	pid_t pid; /* 0: none */
 	int pipe;  /* -1: none */
+	/* Shared with it: the last notice that was taken. Ended before it is answered, we leave it
+	 * to nobody else's knowledge. */
+	uint64_t *taken;
 };
 
-#define SB_STANDBY_INIT \
-	{               \
-		0, -1   \
+#define SB_STANDBY_INIT     \
+	{                   \
+		0, -1, NULL \
 	}
 
 /* 0 or -errno. */
