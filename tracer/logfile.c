@@ -316,6 +316,9 @@ uint64_t sb_log_claimed(struct sb_log_file *log)
 
 bool sb_log_ahead(struct sb_log_file *log)
 {
+	/* Nobody claims past what there is: it was scribbled over, and would have all memory. */
+	if (__atomic_load_n(&log->head->next, __ATOMIC_ACQUIRE) > log->allocated)
+		return true;
 	uint64_t claimed = sb_log_claimed(log);
 	size_t rate = (size_t)(claimed - log->seen) * SB_CHUNK;
 
