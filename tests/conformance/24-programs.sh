@@ -100,9 +100,9 @@ done
 if [ -e "$T/capable" ]; then
 	also capable "expect exec 0 - $T/capable"
 	also capable-child "expect exec 0 - $T/capable"
-	check "a program with file capabilities" same capable "$T/capable" /etc/passwd "$d/capable"
+	check "a program with file capabilities" same capable "$T/capable" /etc/passwd -2 "$d/capable"
 	check "a program with file capabilities, as a child" \
-		same capable-child sh -c '"$@"; exit $?' - "$T/capable" /etc/passwd "$d/capable"
+		same capable-child sh -c '"$@"; exit $?' - "$T/capable" /etc/passwd -2 "$d/capable"
 else
 	skip_check "a program with file capabilities" "the right to set them (root with CAP_SETFCAP), and setcap"
 fi
