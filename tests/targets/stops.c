@@ -11,6 +11,7 @@
 #define STOPS 40
 
 static const char *dir;
+static int seen[2]; /* a pipe: the parent saw the continuation; the next stop would take it back */
 
 static void wait_for(pid_t child, int options, int want)
 {
@@ -31,14 +32,19 @@ static void stop_itself(void)
 	for (unsigned long i = 0; i < STOPS; i++) {
 		open_expecting(missing_name(name, dir, "stop", i), ENOENT);
 		raise(i % 2 ? SIGSTOP : SIGTSTP);
+		if (read(seen[0], name, 1) != 1)
+			fail("read", dir);
 	}
 	_exit(3);
 }
 
 static void by_itself(void)
 {
-	pid_t child = fork();
+	pid_t child;
 
+	if (pipe(seen))
+		fail("pipe", dir);
+	child = fork();
 	if (!child)
 		stop_itself();
 	for (unsigned long i = 0; i < STOPS; i++) {
@@ -47,6 +53,8 @@ static void by_itself(void)
 			fail("told twice", dir);
 		kill(child, SIGCONT);
 		wait_for(child, WCONTINUED, 0xffff);
+		if (write(seen[1], "", 1) != 1)
+			fail("write", dir);
 	}
 	wait_for(child, 0, 3 << 8);
 }
