@@ -14,8 +14,11 @@
 #define KEYS	   1024	       /* more than any machine's AT_* */
 #define PAGE_LEAST 4096
 
+/* Whatever the stack holds is read, the redzones of a sanitizer in a test too. */
+#define ANYWHERE __attribute__((no_sanitize_address))
+
 /* `count` pointers to what lies further up, and NULL: what is behind it, or NULL. */
-static const uintptr_t *skip_arguments(const uintptr_t *p, uintptr_t count)
+ANYWHERE static const uintptr_t *skip_arguments(const uintptr_t *p, uintptr_t count)
 {
 	for (; count && *p > (uintptr_t)p; count--)
 		p++;
@@ -23,7 +26,7 @@ static const uintptr_t *skip_arguments(const uintptr_t *p, uintptr_t count)
 }
 
 /* ld.so has put copies of its own elsewhere in place of some (GLIBC_TUNABLES). */
-static const uintptr_t *skip_variables(const uintptr_t *p)
+ANYWHERE static const uintptr_t *skip_variables(const uintptr_t *p)
 {
 	while (*p)
 		p++;
@@ -31,7 +34,7 @@ static const uintptr_t *skip_variables(const uintptr_t *p)
 }
 
 /* What every kernel tells every program. */
-static bool is_auxv(const ElfW(auxv_t) * a)
+ANYWHERE static bool is_auxv(const ElfW(auxv_t) * a)
 {
 	bool headers = false, entry = false, page = false;
 
@@ -45,7 +48,7 @@ static bool is_auxv(const ElfW(auxv_t) * a)
 	return headers && entry && page;
 }
 
-static bool begins_at(const uintptr_t *p, struct sb_image *ret)
+ANYWHERE static bool begins_at(const uintptr_t *p, struct sb_image *ret)
 {
 	const uintptr_t *argv = p + 1, *envp = skip_arguments(argv, *p), *auxv;
 
