@@ -2,6 +2,7 @@
 # trace says what it did not see.
 # right: sys_admin
 # timeout: 120
+# not sanitized: it traces sidebundle itself, which is to be a program like others
 . "$SB_TESTS/cli/lib.sh"
 echo data >data
 
