@@ -58,7 +58,7 @@ int sb_fan_open(const struct sb_fan_spec *spec, struct sb_fan **ret, struct sb_e
 	if (rc >= 0)
 		rc = fan_mounts_open(&fan->mounts, fan->group, err);
 	if (rc >= 0)
-		fan->names.own = fan->mounts.spaces[0].list;
+		fan->names.mounts = &fan->mounts;
 	if (rc < 0) {
 		sb_fan_free(fan);
 		return rc;

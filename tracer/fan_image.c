@@ -405,11 +405,13 @@ void fan_image_fork(void *arg, const struct sb_fork *what)
 		fan->root_started |= first;
 		if (image)
 			from->latest = from->latest->next = image;
+		if (from->away)
+			fan_mounts_renew(&fan->mounts, from->away, what->pid);
 		touch(fan, what->pid);
 		break;
 	}
 	case SB_FORK_MOUNTS:
-		from->away = !fan_mounts_own(&fan->mounts, what->mounts);
+		from->away = fan_mounts_own(&fan->mounts, what->mounts) ? 0 : what->mounts;
 		if (from->away)
 			fan_mounts_enter(&fan->mounts, what->mounts, what->pid);
 		break;

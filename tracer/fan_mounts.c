@@ -153,16 +153,20 @@ bool fan_mounts_own(const struct fan_mounts *m, uint64_t inode)
 	return m->spaces[0].inode == inode;
 }
 
-void fan_mounts_enter(struct fan_mounts *m, uint64_t inode, pid_t pid)
+static int open_list(pid_t pid)
 {
 	char name[64];
 
+	(void)snprintf(name, sizeof name, "/proc/%d/mountinfo", (int)pid);
+	return open(name, O_RDONLY | O_CLOEXEC);
+}
+
+void fan_mounts_enter(struct fan_mounts *m, uint64_t inode, pid_t pid)
+{
 	for (size_t i = 0; i < m->count; i++)
 		if (m->spaces[i].inode == inode)
 			return;
-	(void)snprintf(name, sizeof name, "/proc/%d/mountinfo", (int)pid);
-	struct fan_space space = {
-		.inode = inode, .list = open(name, O_RDONLY | O_CLOEXEC), .pid = pid};
+	struct fan_space space = {.inode = inode, .list = open_list(pid), .pid = pid};
 	if (space.list < 0)
 		return; /* gone again, and whatever was mounted there with it */
 	/*
@@ -176,6 +180,30 @@ void fan_mounts_enter(struct fan_mounts *m, uint64_t inode, pid_t pid)
 	}
 	m->spaces[m->count++] = space;
 	(void)read_list(m, &space);
+}
+
+void fan_mounts_renew(struct fan_mounts *m, uint64_t inode, pid_t pid)
+{
+	char name[64];
+	struct stat st;
+
+	for (size_t i = 1; i < m->count; i++) {
+		if (m->spaces[i].inode != inode)
+			continue;
+		int list = open_list(pid);
+		/* Only while it is still there is the list the namespace's. */
+		(void)snprintf(name, sizeof name, "/proc/%d/ns/mnt", (int)pid);
+		if (list < 0 || stat(name, &st) < 0 || st.st_ino != inode) {
+			if (list >= 0)
+				close(list);
+			return;
+		}
+		close(m->spaces[i].list);
+		m->spaces[i].list = list;
+		m->spaces[i].pid = pid;
+		(void)read_list(m, &m->spaces[i]);
+		return;
+	}
 }
 
 void fan_mounts_look(struct fan_mounts *m, const struct pollfd *polled)

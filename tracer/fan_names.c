@@ -104,8 +104,11 @@ static struct fan_twin *find_twin(struct fan_names *names, uint64_t id, pid_t pi
 	auto_fd int fd = open(list, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		(void)fan_mounts_each(fd, find_there, &s);
+	/* It may be gone already: another one was met in the same namespace, most likely. */
+	for (size_t i = names->mounts->count; i-- > 1 && !s.device;)
+		(void)fan_mounts_each(names->mounts->spaces[i].list, find_there, &s);
 	if (s.device && s.root)
-		(void)fan_mounts_each(names->own, find_here, &s);
+		(void)fan_mounts_each(names->mounts->spaces[0].list, find_here, &s);
 	for (size_t i = 0; i < names->count && !twin; i++)
 		if (names->twins[i].id == id)
 			twin = &names->twins[i];

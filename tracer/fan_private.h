@@ -36,6 +36,11 @@ void fan_mounts_free(struct fan_mounts *m);
 bool fan_mounts_own(const struct fan_mounts *m, uint64_t inode);
 /* A process of the tree is in that mount namespace. */
 void fan_mounts_enter(struct fan_mounts *m, uint64_t inode, pid_t pid);
+/*
+ * It became another program there. A list shows what its opener's root reached at that time, and
+ * who sets a namespace up pivots before it execs: from now on its list is read.
+ */
+void fan_mounts_renew(struct fan_mounts *m, uint64_t inode, pid_t pid);
 /* Marks what is new. `polled`: as fan_mounts_poll() filled it in. */
 void fan_mounts_look(struct fan_mounts *m, const struct pollfd *polled);
 /* Fills in as many as there are spaces. */
@@ -62,7 +67,7 @@ struct fan_twin {
 };
 
 struct fan_names {
-	int own; /* our mountinfo; not owned */
+	struct fan_mounts *mounts; /* ours first; not owned */
 	struct fan_twin *twins;
 	size_t count;
 };
@@ -101,7 +106,8 @@ struct fan_process {
 	const char *linker; /* its ELF interpreter */
 	bool more;	    /* the last of the chain is a script: its interpreter comes next */
 	bool dynamic;	    /* or a program whose ELF interpreter does */
-	bool ended, away;   /* in another mount namespace than ours */
+	bool ended;
+	uint64_t away; /* the mount namespace that it is in; 0: ours */
 };
 
 struct sb_fan {
