@@ -422,26 +422,49 @@ void fan_image_fork(void *arg, const struct sb_fork *what)
 	}
 }
 
+/* All that it did is told: nothing of it is in the queue. */
+static void settle_all(struct sb_fan *fan, struct fan_process *p)
+{
+	/* An exec under way is not settled by the one before it. */
+	if (p->over || p->now != p->upto)
+		settle(fan, p);
+	/* Events of one process and file merge: an exec may not have shown. */
+	while (!p->chain_count && p->now != p->upto && p->now->next)
+		p->now = p->now->next;
+	if (p->over) {
+		struct sb_map_entry *e =
+			sb_map_find(&fan->processes, (const char *)&p->pid, sizeof p->pid);
+
+		e->value = NULL;
+		free(p);
+	}
+}
+
 void fan_image_settle(struct sb_fan *fan)
 {
-	for (size_t i = 0; i < fan->touched_count; i++) {
+	size_t count = fan->touched_count;
+
+	/*
+	 * To tell of one reads the records again: what they tell then has its events in the queue
+	 * still, and waits for the next time.
+	 */
+	for (size_t i = 0; i < count; i++) {
 		struct fan_process *p = fan_process(fan, fan->touched[i]);
 
 		if (!p)
 			continue;
-		/* An exec under way is not settled by the one before it. */
-		if (p->ended || p->now->next)
-			settle(fan, p);
-		/* Events of one process and file merge: an exec may not have shown. */
-		while (!p->chain_count && p->now->next)
-			p->now = p->now->next;
-		if (p->ended) {
-			struct sb_map_entry *e =
-				sb_map_find(&fan->processes, (const char *)&p->pid, sizeof p->pid);
-
-			e->value = NULL;
-			free(p);
-		}
+		p->over = p->ended;
+		p->upto = p->latest;
 	}
-	fan->touched_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct fan_process *p = fan_process(fan, fan->touched[i]);
+
+		/* Without it, another process has got the number meanwhile. */
+		if (p && p->upto)
+			settle_all(fan, p);
+	}
+	fan->touched_count -= count;
+	if (fan->touched_count)
+		memmove(fan->touched, fan->touched + count,
+			fan->touched_count * sizeof *fan->touched);
 }

@@ -107,6 +107,9 @@ struct fan_process {
 	bool more;	    /* the last of the chain is a script: its interpreter comes next */
 	bool dynamic;	    /* or a program whose ELF interpreter does */
 	bool ended;
+	/* While fan_image_settle() works: what the records told before it. */
+	bool over;
+	struct fan_image *upto;
 	uint64_t away; /* the mount namespace that it is in; 0: ours */
 };
 
