@@ -52,10 +52,12 @@ PROGRAM := $(BUILD)/bin/sidebundle
 PRELOAD := $(MODULES)/sidebundle-preload.so
 AUDITOR := $(MODULES)/sidebundle-audit.so
 LAUNCHER := $(LIBEXEC)/launcher
+START := $(LIBEXEC)/start
 
 PARTS := $(PROGRAM) $(BUILD)/bin/sidebundle-cli
 PARTS += $(if $(wildcard preload/*.c),$(PRELOAD)) $(if $(wildcard auditor/*.c),$(AUDITOR))
 PARTS += $(if $(wildcard launcher/*.c),$(LAUNCHER))
+PARTS += $(if $(findstring x86_64,$(MULTIARCH)),$(START))
 
 .PHONY: all
 all: $(PARTS)
@@ -111,6 +113,19 @@ $(LAUNCHER): $(LAUNCHER_SRC:%.c=$(BUILD)/launcher/%.o)
 	@mkdir -p $(@D)
 	$(MUSL_CC) -static -Os -Wl,--gc-sections,-z,noseparate-code -s -o $@ $^
 
+# --- what host mode starts in a program's place: no libc, at an address of its own ------------------------
+# Where a program that is not movable would never lie, and where sanitizers expect a program: below all
+# addresses that the kernel gives to movable ones.
+START_SRC := $(wildcard redirect/*.c) preload/mem.c
+$(BUILD)/start/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
+
+$(START): $(START_SRC:%.c=$(BUILD)/start/%.o)
+	@mkdir -p $(@D)
+	$(CC) -static -nostdlib -Wl,-Ttext-segment=0x555100000000,-z,noseparate-code,-z,norelro -s \
+		-o $@ $(filter %.o,$^) -lgcc
+
 # --- tests ------------------------------------------------------------------------------------------------
 # Criterion's eq(str, ...) takes char *: literals are that here.
 CRITERION_WARN := -Wno-write-strings
@@ -125,6 +140,7 @@ RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o exec.o exec_p
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
 
 $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
+$(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/lookup.o
 
 # The launcher's parts, but for its main, work with any libc.
 LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c common/%,$(LAUNCHER_SRC)))
@@ -227,6 +243,6 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
-	rm -rf $(BUILD)/bin $(BUILD)/libexec $(BUILD)/obj $(BUILD)/tracee $(BUILD)/launcher $(BUILD)/tests
+	rm -rf $(BUILD)/bin $(BUILD)/libexec $(BUILD)/obj $(BUILD)/tracee $(BUILD)/launcher $(BUILD)/start $(BUILD)/tests
 
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tracee/*/*.d $(BUILD)/launcher/*/*.d $(BUILD)/tests/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tracee/*/*.d $(BUILD)/launcher/*/*.d $(BUILD)/start/*/*.d $(BUILD)/tests/*/*.d)

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "bundler/copy.h"
+#include "bundler/host.h"
 #include "bundler/owner.h"
 #include "bundler/payload.h"
 #include "bundler/plan.h"
@@ -198,6 +199,21 @@ static int write_payload(struct sb_draft *draft, const struct sb_bundle_spec *sp
 	return rc;
 }
 
+static int write_host(struct sb_draft *draft, const struct sb_bundle_spec *spec, int payload,
+		      int libexec, struct sb_manifest_file *files, struct sb_manifest *m,
+		      struct sb_err *err)
+{
+	bool is_for_it = strcmp(spec->run_mode, "host") == 0 || strcmp(spec->run_mode, "auto") == 0;
+	struct sb_host_spec host = {.set = draft->set,
+				    .payload = payload,
+				    .libexec = libexec,
+				    .start = spec->start,
+				    .when = &draft->newest,
+				    .remarks = is_for_it ? &draft->remarks : NULL};
+
+	return sb_host_write(&host, files, m->file_count, m, err);
+}
+
 int sb_bundle_write(struct sb_draft *draft, const struct sb_bundle_spec *spec,
 		    const struct sb_site *site, uint64_t *ret_size, struct sb_err *err)
 {
@@ -223,6 +239,8 @@ int sb_bundle_write(struct sb_draft *draft, const struct sb_bundle_spec *spec,
 	sb_copier_close(&copier);
 	if (rc == 0)
 		rc = write_plan(draft, spec, libexec, m.plan_sha256, err);
+	if (rc == 0)
+		rc = write_host(draft, spec, payload, libexec, files, &m, err);
 	if (rc == 0)
 		rc = write_manifest(draft, &m, site, err);
 	if (rc == 0)

@@ -13,6 +13,7 @@ struct sb_bundle_spec {
 	const char *name, *run_mode;
 	const char *const *set_env; /* "K=V", NULL-terminated; may be NULL */
 	const char *launcher;	    /* the program behind every entry */
+	const char *start;	    /* host mode's (redirect/) */
 	/* As in struct sb_payload_spec. */
 	const volatile sig_atomic_t *stop;
 	void (*progress)(void *arg, size_t done, size_t all);

@@ -23,6 +23,13 @@
 #define SB_MANIFEST_MAX (256u << 20)
 #define SB_SHA256_HEX	65
 
+/* What host mode has of a file, in libexec/host. */
+enum sb_host_part {
+	SB_HOST_NOTHING,
+	SB_HOST_PROGRAM, /* the start is in its place */
+	SB_HOST_LIBRARY, /* a rewritten copy: host_sha256 */
+};
+
 struct sb_manifest_file {
 	const char *path; /* absolute, in the payload */
 	enum sb_item_type type;
@@ -34,6 +41,8 @@ struct sb_manifest_file {
 	uint32_t mtime_ns;
 	const char *target;  /* of a link */
 	const char *same_as; /* path of the file that this one is a hard link to; NULL none */
+	enum sb_host_part host;
+	char host_sha256[SB_SHA256_HEX];
 	const char *package; /* "coreutils=9.1-1"; NULL unknown */
 	const struct sb_reason *reasons;
 	size_t reason_count;
@@ -62,6 +71,7 @@ struct sb_manifest {
 	const char *library_path;	     /* LD_LIBRARY_PATH of the traced runs; NULL none */
 	char launcher_sha256[SB_SHA256_HEX]; /* of bin/ENTRY */
 	char plan_sha256[SB_SHA256_HEX];
+	char start_sha256[SB_SHA256_HEX], index_sha256[SB_SHA256_HEX]; /* empty: no libexec/host */
 	const struct sb_manifest_entry *entries;
 	size_t entry_count;
 	const struct sb_manifest_blind *blind;

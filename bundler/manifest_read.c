@@ -232,6 +232,21 @@ static int take_reasons(struct reader *r, const cJSON *object, struct sb_manifes
 	return 0;
 }
 
+static int take_host(struct reader *r, const cJSON *object, struct sb_manifest_file *f)
+{
+	const char *start = NULL;
+	int rc = optional(r, object, "host", &start);
+
+	if (rc == 0 && start) {
+		f->host = SB_HOST_PROGRAM;
+		return strcmp(start, "start") == 0 ? 0 : bad(r, "host", "not 'start'");
+	}
+	if (rc < 0 || !cJSON_GetObjectItemCaseSensitive(object, "host_sha256"))
+		return rc;
+	f->host = SB_HOST_LIBRARY;
+	return take_hash(r, object, "host_sha256", f->host_sha256);
+}
+
 static int take_file(struct reader *r, const cJSON *object, struct sb_manifest_file *f)
 {
 	const char *type = NULL;
@@ -267,6 +282,8 @@ static int take_file(struct reader *r, const cJSON *object, struct sb_manifest_f
 		rc = take_path(r, object, "same_as", &f->same_as);
 	if (rc == 0)
 		rc = optional(r, object, "package", &f->package);
+	if (rc == 0 && f->type == SB_ITEM_FILE)
+		rc = take_host(r, object, f);
 	return rc < 0 ? rc : take_reasons(r, object, f);
 }
 
@@ -436,7 +453,12 @@ static int take_head(struct reader *r, const cJSON *root)
 		rc = optional(r, root, "library_path", &m->library_path);
 	if (rc == 0)
 		rc = take_hash(r, root, "launcher_sha256", m->launcher_sha256);
-	return rc < 0 ? rc : take_hash(r, root, "plan_sha256", m->plan_sha256);
+	if (rc == 0)
+		rc = take_hash(r, root, "plan_sha256", m->plan_sha256);
+	if (rc < 0 || !cJSON_GetObjectItemCaseSensitive(root, "start_sha256"))
+		return rc;
+	rc = take_hash(r, root, "start_sha256", m->start_sha256);
+	return rc < 0 ? rc : take_hash(r, root, "index_sha256", m->index_sha256);
 }
 
 int sb_manifest_parse(const char *text, size_t len, struct sb_manifest **ret, struct sb_err *err)

@@ -72,6 +72,10 @@ static void write_file(struct sb_json *json, const struct sb_manifest_file *f)
 	member(json, "mtime", mtime);
 	member(json, "target", f->target);
 	member(json, "same_as", f->same_as);
+	if (f->host == SB_HOST_PROGRAM)
+		member(json, "host", "start");
+	if (f->host == SB_HOST_LIBRARY)
+		member(json, "host_sha256", f->host_sha256);
 	member(json, "package", f->package);
 	write_reasons(json, f);
 	sb_json_shut(json, '}');
@@ -144,6 +148,10 @@ int sb_manifest_write(const struct sb_manifest *m, struct sb_buf *ret, struct sb
 	member(&json, "library_path", m->library_path);
 	member(&json, "launcher_sha256", m->launcher_sha256);
 	member(&json, "plan_sha256", m->plan_sha256);
+	if (m->start_sha256[0]) {
+		member(&json, "start_sha256", m->start_sha256);
+		member(&json, "index_sha256", m->index_sha256);
+	}
 	write_gaps(&json, m);
 	sb_json_key(&json, "files");
 	sb_json_open(&json, '[');

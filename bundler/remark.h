@@ -28,6 +28,8 @@ enum sb_remark_kind {
 	SB_REMARK_RUN,	      /* a run for ::trace= that failed; detail: how */
 	SB_REMARK_TRACE,      /* a trace that is not whole; detail: how */
 	SB_REMARK_BLIND,      /* a program that was not seen into; detail: why */
+	SB_REMARK_STATIC,     /* host mode cannot redirect what it looks up */
+	SB_REMARK_LINKER,     /* host mode has to run it through its dynamic linker */
 	SB_REMARK_WARNINGS,
 	/* left out, as expected */
 	SB_REMARK_MADE = SB_REMARK_WARNINGS, /* did not exist before the run */

@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/tree.h"
+#include "redirect/index.h"
 #include "tracer/event.h"
 
 struct verification {
@@ -134,7 +135,8 @@ static bool belongs(const struct sb_manifest *m, const char *folder, const char 
 	if (strcmp(folder, "bin") == 0)
 		return is_entry(m, name);
 	if (strcmp(folder, "libexec") == 0)
-		return strcmp(name, sb_path_base(SB_PLAN_PATH)) == 0;
+		return strcmp(name, sb_path_base(SB_PLAN_PATH)) == 0 ||
+		       (m->start_sha256[0] && strcmp(name, sb_path_base(SB_HOST_DIR)) == 0);
 	for (size_t i = 0; i < sizeof top / sizeof *top; i++)
 		if (strcmp(top[i], name) == 0)
 			return true;
@@ -185,6 +187,49 @@ static int check_parts(struct verification *v, struct sb_err *err)
 			find(v, path, "is missing");
 	}
 	return rc;
+}
+
+/* What stands in the mirror: the start, or a rewritten library, where the manifest says so. */
+static int check_host_node(void *arg, const struct sb_tree_node *node, struct sb_err *err)
+{
+	struct verification *v = arg;
+	const struct sb_manifest_file *f;
+	auto_buf shown = SB_BUF_INIT;
+
+	if (S_ISDIR(node->st->st_mode))
+		return 0;
+	if (sb_buf_printf(&shown, SB_HOST_ROOT "/%s", node->path) < 0)
+		return sb_fail(err, ENOMEM, "verify");
+	f = sb_manifest_find(v->m, shown.s + strlen(SB_HOST_ROOT));
+	if (!f || f->host == SB_HOST_NOTHING) {
+		find(v, shown.s, "is no part of the bundle");
+		return 0;
+	}
+	return check_hash(v, node->dirfd, node->name, shown.s,
+			  f->host == SB_HOST_PROGRAM ? v->m->start_sha256 : f->host_sha256, err);
+}
+
+static int check_host(struct verification *v, struct sb_err *err)
+{
+	int rc = check_hash(v, v->bundle, SB_HOST_START, SB_HOST_START, v->m->start_sha256, err);
+
+	if (rc == 0)
+		rc = check_hash(v, v->bundle, SB_HOST_INDEX, SB_HOST_INDEX, v->m->index_sha256,
+				err);
+	for (size_t i = 0; i < v->m->file_count && rc == 0; i++) {
+		auto_buf path = SB_BUF_INIT;
+
+		if (v->m->files[i].host == SB_HOST_NOTHING)
+			continue;
+		if (sb_buf_printf(&path, SB_HOST_ROOT "%s", v->m->files[i].path) < 0)
+			return sb_fail(err, ENOMEM, "verify");
+		if (faccessat(v->bundle, path.s, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			find(v, path.s, "is missing");
+	}
+	struct stat st;
+	if (rc < 0 || fstatat(v->bundle, SB_HOST_ROOT, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return rc;
+	return sb_tree_walk(v->bundle, SB_HOST_ROOT, check_host_node, v, err);
 }
 
 /* A driver's library that was left out on purpose is the target's to give. */
@@ -301,6 +346,8 @@ int sb_verify(const char *bundle, sb_finding_fn finding, void *arg, struct sb_er
 		rc = check_more(&v, "bin", err);
 	if (rc == 0)
 		rc = check_more(&v, "libexec", err);
+	if (rc == 0 && m->start_sha256[0])
+		rc = check_host(&v, err);
 	if (rc == 0)
 		rc = check_needs(&v, bundle, err);
 	sb_copier_close(&v.copier);

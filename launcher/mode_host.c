@@ -1,9 +1,10 @@
 /*
- * This machine as it is, but with the payload's program and libraries: through the payload's own
- * dynamic linker, told where to look.
+ * This machine as it is, but with the payload's program, libraries and files: the start
+ * (redirect/), which stands in the program's place below libexec/host, does the rest.
  *
- * What this leaves to the machine: its /etc/ld.so.preload, and default directories for a library
- * that the bundle lacks.
+ * Where `create` could not prepare the program so, it runs through the payload's own dynamic
+ * linker, told where to look. What that leaves to the machine: its /etc/ld.so.preload, default
+ * directories for a library that the bundle lacks, and every path that the program names.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "common/path.h"
 #include "launcher/command.h"
 #include "launcher/mode.h"
+#include "redirect/index.h"
 
 /* Where the payload's `path` really is on this machine; links are followed inside the payload. */
 static int locate(const struct launch_request *request, const char *path, struct sb_buf *ret,
@@ -73,8 +75,22 @@ static bool knows(const char *linker, const char *option)
 	return found;
 }
 
+/* The start in the place of the payload's `path`; false: there is none. */
+static bool find_start(const struct launch_request *request, const char *path, struct sb_buf *ret)
+{
+	auto_buf real = SB_BUF_INIT;
+	struct sb_err absent = SB_ERR_INIT;
+	struct stat st;
+
+	return sb_resolve(request->payload, path, 0, NULL, NULL, &real, &absent) == 0 &&
+	       sb_buf_printf(ret, "%s/" SB_HOST_ROOT "%s",
+			     request->bundle[1] ? request->bundle : "", real.s) == 0 &&
+	       lstat(ret->s, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* What to execute, with everything that must live until then. */
 struct host_command {
+	bool redirected; /* `program` is the start */
 	struct sb_buf linker, libraries, program, script;
 	struct launch_strings argv, environment;
 };
@@ -120,27 +136,38 @@ static int add_linker(const struct launch_request *request, struct host_command 
 	return rc;
 }
 
+/* Under the redirection a script is where it always was. */
+static const char *script_name(const struct launch_entry *entry, const struct host_command *c)
+{
+	return c->redirected ? entry->exec : c->script.s;
+}
+
 static int build(const struct launch_request *request, struct host_command *c, struct sb_err *err)
 {
 	const struct launch_entry *entry = request->entry;
 	const char *program = entry->program ? entry->program : entry->exec;
-	int rc = locate(request, program, &c->program, err);
+	int rc = 0;
 
+	c->redirected = find_start(request, program, &c->program);
+	if (!c->redirected)
+		rc = locate(request, program, &c->program, err);
 	if (rc == 0 && entry->program)
 		rc = locate(request, entry->exec, &c->script, err);
 	if (rc < 0)
 		return rc;
 	/* An interpreter finds its own files by this name; for a script it is the kernel's choice.
 	 */
-	const char *name =
-		entry->program ? c->program.s : launch_command_name(entry, request->argv);
-	if (entry->interp)
+	const char *name = !entry->program ? launch_command_name(entry, request->argv)
+			   : c->redirected ? entry->program
+					   : c->program.s;
+	bool by_linker = entry->interp && !c->redirected;
+	if (by_linker)
 		rc = add_linker(request, c, name, err);
-	const char *const first[] = {entry->interp ? c->program.s : name, NULL};
+	const char *const first[] = {by_linker ? c->program.s : name, NULL};
 	if (rc == 0)
 		rc = add_all(&c->argv, first, err);
 	if (rc == 0 && entry->program) {
-		const char *const script[] = {c->script.s, NULL};
+		const char *const script[] = {script_name(entry, c), NULL};
 
 		if (entry->prefix.count)
 			rc = add_all(&c->argv, entry->prefix.items, err);

@@ -224,19 +224,21 @@ static int write_bundle(struct sb_draft *draft, const struct sb_create_options *
 			struct sb_err *err)
 {
 	auto_site site = SB_SITE_INIT;
-	auto_buf launcher = SB_BUF_INIT, place = SB_BUF_INIT;
+	auto_buf launcher = SB_BUF_INIT, start = SB_BUF_INIT, place = SB_BUF_INIT;
 	uint64_t size;
 	int rc = sb_libexec_dir(&launcher, err);
 
 	if (rc < 0)
 		return rc;
-	if (sb_buf_puts(&launcher, "/launcher") < 0)
+	if (sb_buf_printf(&start, "%s/start", launcher.s) < 0 ||
+	    sb_buf_puts(&launcher, "/launcher") < 0)
 		return sb_fail(err, ENOMEM, "make the bundle");
 	struct sb_bundle_spec spec = {
 		.name = o->name,
 		.run_mode = o->run_mode,
 		.set_env = o->set_env.items,
 		.launcher = launcher.s,
+		.start = start.s,
 		.stop = &stop_signal,
 		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};

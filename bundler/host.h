@@ -1,0 +1,28 @@
+/*
+ * What host mode needs beside the payload: libexec/host (redirect/index.h), made from the payload's
+ * rows. Programs get the start in their place, dynamic linkers and libcs a rewritten copy, and all
+ * of the payload an index.
+ */
+#pragma once
+
+#include <time.h>
+
+#include "bundler/fileset.h"
+#include "bundler/manifest.h"
+#include "bundler/remark.h"
+
+struct sb_host_spec {
+	const struct sb_fileset *set; /* what the payload was made from */
+	int payload, libexec;	      /* their directories */
+	const char *start;	     /* the program of redirect/; may be missing: no libexec/host */
+	const struct timespec *when; /* every file's time */
+	struct sb_remarks *remarks;  /* NULL: host mode is not what the bundle is for */
+};
+
+/* Fills the rows' `host` and `host_sha256`, and the manifest's hashes of start and index. */
+int sb_host_write(const struct sb_host_spec *spec, struct sb_manifest_file *files, size_t count,
+		  struct sb_manifest *m, struct sb_err *err);
+
+/* bundler/host_index.c: the index of these rows, appended. `script`: by row, whether it is one. */
+int sb_host_index(const struct sb_manifest_file *files, size_t count, const bool *script,
+		  struct sb_buf *ret, struct sb_err *err);

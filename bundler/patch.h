@@ -1,0 +1,28 @@
+/*
+ * A copy of a libc or a dynamic linker (x86_64) that calls the start (redirect/) where it would
+ * call the kernel with a path. Each such place becomes a jump to code of its own, in a segment
+ * behind the others, which keeps all registers and the red zone and comes back.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+struct sb_patch {
+	uint64_t gates; /* where the start's gates begin: its e_entry */
+	bool linker;	/* which of them to take */
+	/* Set by sb_patch_library(). */
+	unsigned places; /* rewritten */
+	unsigned left;	 /* that name a path, and could not be rewritten */
+};
+
+/* Appends the copy to *ret. -SB_ESAID: no file that it can be done to, with one line that tells. */
+int sb_patch_library(const void *bytes, size_t size, struct sb_patch *patch, struct sb_buf *ret,
+		     struct sb_err *err);
+
+/* e_entry of an ELF file for this kernel of machine; 0: it is none. */
+uint64_t sb_patch_gates(const void *bytes, size_t size);

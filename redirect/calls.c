@@ -1,0 +1,277 @@
+/*
+ * What becomes of a call that names a path: the payload's file where the payload has one, this
+ * machine's where it has not and may be seen. Calls that change something by name are the kernel's:
+ * a payload is never written to.
+ */
+#include <asm/unistd.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/inotify.h>
+#include <linux/openat2.h>
+
+#include "preload/arch.h"
+#include "preload/str.h"
+#include "redirect/redirect.h"
+#include "tracer/syscalls.h"
+
+/* Rows of the table that every tracer uses, by their number here. */
+#define N	(-1)
+#define ROW(nr) [(nr) < 0 ? SB_GATE_NUMBERS - 1 : (nr)]
+#define IS_OURS(act, kind)                                                               \
+	((kind) != SB_WRITE &&                                                           \
+	 ((act) == SB_ACT_ACCESS || (act) == SB_ACT_ATTRIBUTE || (act) == SB_ACT_OPEN || \
+	  (act) == SB_ACT_OPENAT2 || (act) == SB_ACT_EXEC || (act) == SB_ACT_CHDIR))
+#define TWO(name, x86_64, i386, x32, aarch64, op, dirfd, path, dirfd2, path2, flags)
+#if defined(__x86_64__)
+#define HERE(x86_64, aarch64) x86_64
+#else
+#define HERE(x86_64, aarch64) aarch64
+#endif
+
+/* Several names have no number here, and share a row that nobody asks for. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+
+struct shape {
+	uint8_t act, kind;
+	int8_t dirfd, path, flags;
+	uint8_t nofollow;
+};
+
+static const struct shape shapes[SB_GATE_NUMBERS] = {
+#define CALL(name, x86_64, i386, x32, aarch64, act, kind, op, dirfd, path, flags, nofollow) \
+	ROW(HERE(x86_64, aarch64))                                                          \
+	= {SB_ACT_##act, SB_##kind, dirfd, path, flags, SB_##nofollow},
+#include "tracer/syscalls.def"
+#undef CALL
+};
+
+/* For the gate: which numbers are worth our while. */
+extern const uint8_t sb_gate_numbers[SB_GATE_NUMBERS];
+const uint8_t sb_gate_numbers[SB_GATE_NUMBERS] = {
+#define CALL(name, x86_64, i386, x32, aarch64, act, kind, op, dirfd, path, flags, nofollow) \
+	ROW(HERE(x86_64, aarch64))                                                          \
+	= HERE(x86_64, aarch64) >= 0 && IS_OURS(SB_ACT_##act, SB_##kind),
+#include "tracer/syscalls.def"
+#undef CALL
+	[__NR_getcwd] = 1,
+};
+
+static long make(const struct sb_call *c)
+{
+	return sb_arch_syscall(c->nr, c->args[0], c->args[1], c->args[2], c->args[3], c->args[4],
+			       c->args[5]);
+}
+
+/* The same with another path, which is absolute. */
+static long make_with(const struct sb_call *c, const struct shape *s, const char *path)
+{
+	struct sb_call other = *c;
+
+	if (!path)
+		return -ENAMETOOLONG;
+	other.args[s->path] = (long)path;
+	return make(&other);
+}
+
+static unsigned long flags_of(const struct sb_call *c, const struct shape *s)
+{
+	if (c->nr == __NR_creat)
+		return O_CREAT | O_WRONLY | O_TRUNC;
+	if (s->flags < 0)
+		return 0;
+	if (s->act == SB_ACT_OPENAT2)
+		return ((const struct open_how *)c->args[s->flags])->flags;
+	return (unsigned long)c->args[s->flags];
+}
+
+static bool follows(const struct shape *s, unsigned long flags)
+{
+	switch (s->nofollow) {
+	case SB_NOFOLLOW:
+		return false;
+	case SB_NOFOLLOW_FLAG:
+		return !(flags & AT_SYMLINK_NOFOLLOW);
+	case SB_NOFOLLOW_UNLESS:
+		return flags & AT_SYMLINK_FOLLOW;
+	case SB_NOFOLLOW_INOTIFY:
+		return !(flags & IN_DONT_FOLLOW);
+	default:
+		return s->kind != SB_OPEN || !(flags & O_NOFOLLOW);
+	}
+}
+
+static bool writes(unsigned long flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC) ||
+	       (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* A file that is there to be read, and will not be written. */
+static long open_to_write(const struct sb_call *c, const struct sb_place *place)
+{
+	long rc = make(c);
+
+	/* As on a file system that is mounted read-only: programs that can do with less know that
+	 * one. */
+	return rc == -ENOENT && place->entry ? -EROFS : rc;
+}
+
+/* Both may have it: this machine's comes first, as it does below /etc and /var. */
+static long merged(const struct sb_call *c, const struct shape *s, struct sb_place *place)
+{
+	long rc = make(c);
+
+	return rc == -ENOENT ? make_with(c, s, sb_place_in_payload(place)) : rc;
+}
+
+/* The program's own file, under the name that always means it. */
+static bool is_self(const char *path)
+{
+	return sb_streq(path, "/proc/self/exe") || sb_streq(path, "/proc/thread-self/exe");
+}
+
+/* What the dynamic linker would take libraries from, were it this machine's own. */
+static bool is_linkers(const char *path)
+{
+	return sb_starts(path, "/etc/ld");
+}
+
+static long redirect_found(const struct sb_call *c, const struct shape *s, struct sb_place *place,
+			   unsigned long flags, bool linker)
+{
+	const struct sb_index_entry *e = place->entry;
+
+	if (s->kind == SB_OPEN && writes(flags))
+		return open_to_write(c, place);
+	if (e->type == SB_INDEX_DIR && !(e->flags & SB_INDEX_OPAQUE))
+		return merged(c, s, place);
+	if (linker && s->kind == SB_OPEN && e->flags & SB_INDEX_LIBRARY)
+		return make_with(c, s, sb_place_in_root(place));
+	return make_with(c, s, sb_place_in_payload(place));
+}
+
+static long redirect_absent(const struct sb_call *c, const struct shape *s,
+			    const struct sb_place *place, const char *path, unsigned long flags,
+			    bool linker)
+{
+	bool opens = s->kind == SB_OPEN || s->act == SB_ACT_CHDIR;
+
+	if ((opens || linker) && place->opaque && !(s->kind == SB_OPEN && writes(flags)))
+		return -ENOENT;
+	return linker && is_linkers(path) ? -ENOENT : make(c);
+}
+
+__attribute__((noinline)) static long redirect(const struct sb_call *c, const struct shape *s,
+					       const char *path, bool linker)
+{
+	struct sb_place place;
+	unsigned long flags = flags_of(c, s);
+	bool follow = follows(s, flags);
+
+	if (path[1] == 'p' && follow && is_self(path))
+		path = sb_here.program;
+	if (!sb_look(path, follow, &place))
+		return make(c);
+	if (place.through)
+		return -ENOTDIR;
+	if (place.entry)
+		return redirect_found(c, s, &place, flags, linker);
+	return redirect_absent(c, s, &place, path, flags, linker);
+}
+
+/* A real name of ours, whose buffer has room for one byte more, becomes the one the program knows.
+ */
+static long rename_back(char *buf, long len)
+{
+	char behind = buf[len];
+	const char *known;
+
+	buf[len] = 0;
+	known = sb_strip(buf);
+	if (known) {
+		long n = (long)sb_strlen(known);
+
+		for (long i = 0; i < n; i++)
+			buf[i] = known[i];
+		buf[len] = behind;
+		return n;
+	}
+	buf[len] = behind;
+	return len;
+}
+
+/* What did not fit may fit once it is shorter. */
+__attribute__((noinline)) static long read_link_whole(const struct sb_call *c,
+						      const struct shape *s)
+{
+	size_t size = (size_t)c->args[s->path + 2], n;
+	char name[SB_PATH_MAX];
+	struct sb_call other = *c;
+	long rc;
+
+	other.args[s->path + 1] = (long)name;
+	other.args[s->path + 2] = sizeof(name) - 1;
+	rc = make(&other);
+	if (rc <= 0)
+		return rc;
+	n = (size_t)rename_back(name, rc);
+	n = n < size ? n : size;
+	sb_copy((char *)c->args[s->path + 1], name, n);
+	return (long)n;
+}
+
+/* Links of /proc hold real names. */
+static long read_link(const struct sb_call *c, const struct shape *s, bool linker)
+{
+	const char *path = (const char *)c->args[s->path];
+	char *buf = (char *)c->args[s->path + 1];
+	long rc;
+
+	if (!sb_starts(path, "/proc/"))
+		return path[0] == '/' ? redirect(c, s, path, linker) : make(c);
+	rc = make(c);
+	if (rc <= 0 || buf[0] != '/')
+		return rc;
+	return rc < c->args[s->path + 2] ? rename_back(buf, rc) : read_link_whole(c, s);
+}
+
+static long get_cwd(const struct sb_call *c)
+{
+	char *buf = (char *)c->args[0];
+	long rc = make(c), n;
+
+	if (rc <= 1)
+		return rc;
+	n = rename_back(buf, rc - 1);
+	buf[n] = 0;
+	return n + 1;
+}
+
+/* The dynamic linker has read the environment by now; what it was not to see is put back. */
+static void show_environment(void)
+{
+	for (char **e = sb_here.environment; *e; e++)
+		if ((*e)[0] == 1)
+			(*e)[0] = 'L';
+	sb_here.environment_hidden = false;
+}
+
+long sb_redirect(struct sb_call *c, long linker)
+{
+	const struct shape *s = &shapes[c->nr];
+	const char *path;
+
+	if (sb_here.environment_hidden)
+		show_environment();
+	if (c->nr == __NR_getcwd)
+		return get_cwd(c);
+	if (s->act == SB_ACT_EXEC)
+		return sb_redirect_exec(c);
+	path = (const char *)c->args[s->path];
+	/* Not a path at all: the kernel says so. */
+	if ((uintptr_t)path < 4096 || !sb_here.index)
+		return make(c);
+	if (s->kind == SB_READLINK)
+		return read_link(c, s, linker);
+	return path[0] == '/' ? redirect(c, s, path, linker) : make(c);
+}

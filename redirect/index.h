@@ -1,0 +1,69 @@
+/*
+ * The index of a payload: which paths are in it, in a form that is used as it lies in the file.
+ *
+ * libexec/host/index: a struct sb_index_head, then `slots` (uint32_t, a power of two of them: index
+ * of an entry + 1, 0 free; open addressing by sb_index_hash() of the path), entries, and strings.
+ * Offsets are from the file's beginning; strings end in NUL and have their length beside them. It
+ * is written by `create` and belongs to the bundle: its reader checks the head, and trusts the
+ * rest.
+ *
+ * Paths are absolute, as the program sees them, without symlinks on the way: a link is an entry of
+ * its own, with what it holds as its `target`.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define SB_INDEX_MAGIC "sbindex1"
+
+/* Below the bundle. START is the program of redirect/; ROOT mirrors the payload, with START hard
+ * linked in the place of each program that needs it, and rewritten libraries. */
+#define SB_HOST_DIR   "libexec/host"
+#define SB_HOST_INDEX SB_HOST_DIR "/index"
+#define SB_HOST_START SB_HOST_DIR "/start"
+#define SB_HOST_ROOT  SB_HOST_DIR "/root"
+
+struct sb_index_head {
+	char magic[8];
+	uint32_t size; /* of the file */
+	uint32_t slot_count, entry_count;
+	uint32_t slots, entries, strings;
+};
+
+enum sb_index_type { SB_INDEX_FILE, SB_INDEX_DIR, SB_INDEX_LINK };
+
+#define SB_INDEX_OPAQUE	 1u /* a directory that hides this machine's of that name */
+#define SB_INDEX_PROGRAM 2u /* is started by its namesake in ROOT */
+#define SB_INDEX_LIBRARY 4u /* its rewritten form lies in ROOT */
+#define SB_INDEX_SCRIPT	 8u /* begins with #! and may be executed */
+
+struct sb_index_entry {
+	uint32_t hash;
+	uint32_t path, path_len;
+	uint32_t target, target_len; /* of a link */
+	uint8_t type, flags;
+	uint8_t unused[2];
+};
+
+/* FNV-1a, so that a path's beginnings are hashed on the way to its end. */
+#define SB_INDEX_HASH_START 2166136261u
+static inline uint32_t sb_index_hash_byte(uint32_t hash, char c)
+{
+	return (hash ^ (uint8_t)c) * 16777619u;
+}
+
+/* The slot to begin at. */
+static inline uint32_t sb_index_slot(uint32_t hash, uint32_t slot_count)
+{
+	return (hash ^ hash >> 15) & (slot_count - 1);
+}
+
+/*
+ * The start's beginning, from its e_entry on, in steps of this many bytes: its own entry, then
+ * where rewritten code of libc calls instead of the kernel, then where that of the dynamic linker
+ * does, then the question whether it is to call at all.
+ */
+#define SB_GATE_STEP 16
+/* System calls from this number on name no path. */
+#define SB_GATE_NUMBERS 512
+enum sb_gate { SB_GATE_ENTRY, SB_GATE_LIBC, SB_GATE_LINKER, SB_GATE_ASK_LIBC, SB_GATE_ASK_LINKER };

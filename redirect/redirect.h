@@ -1,0 +1,69 @@
+/*
+ * The program's side of host mode: a static object at a fixed address, which the kernel starts in a
+ * program's place. It maps the program and its dynamic linker, and stays: rewritten libraries
+ * (bundler/patch.h) call it where they would call the kernel with a path.
+ *
+ * Order: start.c fills `sb_here` once, before any other code runs in the process; after that it is
+ * only read. Everything here works in a signal handler, in a vfork child and on a small stack,
+ * allocates nothing and touches neither libc nor vector registers. System call results: -errno.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "redirect/index.h"
+
+#define SB_PATH_MAX 4096
+
+struct sb_here {
+	const struct sb_index_head *index;
+	const uint32_t *slots;
+	const struct sb_index_entry *entries;
+	const char *base; /* of the index's strings */
+	/* Real paths: the bundle, its payload, the mirror, with lengths. */
+	const char *bundle, *payload, *root;
+	size_t bundle_len, payload_len, root_len;
+	const char *program; /* what runs here: payload path */
+	/* Open to the program although a directory of the payload lies above; empty: none. */
+	const char *home, *cwd;
+	bool environment_hidden; /* LD_ names are out of the dynamic linker's sight */
+	char **environment;
+};
+extern struct sb_here sb_here __attribute__((visibility("hidden")));
+
+/* A call as the rewritten code made it. */
+struct sb_call {
+	long nr;
+	long args[6]; /* restored after */
+};
+
+/* redirect/calls.c: answers it. `linker`: the dynamic linker asks. */
+long sb_redirect(struct sb_call *call, long linker);
+/* Whether sb_redirect() has anything to do with calls of this number. */
+long sb_redirects(unsigned long nr);
+
+/* A path of this process's thinking, in its place. */
+struct sb_place {
+	const struct sb_index_entry *entry; /* NULL: the payload does not have it */
+	bool through;			    /* it goes on below a file of the payload */
+	bool opaque; /* it does not, and this machine is not to be asked either (opens, lists) */
+	char *path;  /* of the entry, NUL-terminated, in `room`; before it is room for a prefix */
+	size_t len;
+	char room[SB_PATH_MAX + 512];
+};
+
+/*
+ * Looks `path` (absolute) up. False: it is no path that the payload could have (too long, too many
+ * links, through a file), which the kernel may tell.
+ */
+bool sb_look(const char *path, bool follow, struct sb_place *ret);
+/* The real path of a found place, in the payload or in ROOT; NULL: longer than the room. */
+const char *sb_place_in_payload(struct sb_place *place);
+const char *sb_place_in_root(struct sb_place *place);
+/* What follows a prefix of ours in a real path (with its '/'), or NULL. */
+const char *sb_strip(const char *path);
+
+/* redirect/exec.c. */
+long sb_redirect_exec(struct sb_call *call);

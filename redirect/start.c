@@ -1,0 +1,232 @@
+/*
+ * Starts the program in whose place the kernel started us: finds the bundle by our own name, maps
+ * the payload's program and its dynamic linker as the kernel would have, and tells the linker so in
+ * the auxiliary vector. All else that the kernel gave (arguments, environment, stack) is the
+ * program's.
+ */
+#include <asm/unistd.h>
+#include <linux/auxvec.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+#include "preload/arch.h"
+#include "preload/str.h"
+#include "redirect/map.h"
+#include "redirect/redirect.h"
+
+struct sb_here sb_here;
+
+static char self[SB_PATH_MAX], payload[SB_PATH_MAX], root[SB_PATH_MAX], cwd[SB_PATH_MAX];
+
+static long call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return sb_arch_syscall(nr, a, b, c, d, e, f);
+}
+
+static __attribute__((noreturn)) void fail(const char *what, const char *path)
+{
+	char line[SB_PATH_MAX + 200];
+	size_t at = 0;
+
+	line[0] = 0;
+	(void)sb_puts(line, sizeof(line), &at, "sidebundle: host mode: ");
+	(void)sb_puts(line, sizeof(line), &at, what);
+	(void)sb_puts(line, sizeof(line), &at, " '");
+	(void)sb_puts(line, sizeof(line), &at, path);
+	(void)sb_puts(line, sizeof(line), &at, "'; SIDEBUNDLE_RUN_MODE=namespace may do\n");
+	(void)call(__NR_write, 2, (long)line, (long)at, 0, 0, 0);
+	for (;;)
+		(void)call(__NR_exit_group, 125, 0, 0, 0, 0, 0);
+}
+
+static struct sb_aux *find_aux(struct sb_aux *aux, uint64_t type)
+{
+	for (; aux->type != AT_NULL; aux++)
+		if (aux->type == type)
+			return aux;
+	return NULL;
+}
+
+static void set_aux(struct sb_aux *aux, uint64_t type, uint64_t value)
+{
+	aux = find_aux(aux, type);
+	if (aux)
+		aux->value = value;
+}
+
+/* Where /proc is missing, the name as execve(2) had it. */
+static void find_self(const struct sb_aux *execfn)
+{
+	long n = call(__NR_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)self,
+		      sizeof(self) - 1, 0, 0);
+	size_t at = 0;
+
+	if (n > 0 && self[0] == '/') {
+		self[n] = 0;
+		return;
+	}
+	if (!execfn)
+		fail("cannot tell where the bundle is:", "/proc/self/exe");
+	if (((const char *)execfn->value)[0] != '/') {
+		n = call(__NR_getcwd, (long)self, sizeof(self) - 1, 0, 0, 0, 0);
+		at = n > 1 ? (size_t)n - 1 : 0;
+		(void)sb_puts(self, sizeof(self), &at, "/");
+	}
+	(void)sb_puts(self, sizeof(self), &at, (const char *)execfn->value);
+}
+
+/* The last place where the mirror begins: a bundle may lie in a bundle. */
+static size_t find_mirror(void)
+{
+	static const char mark[] = "/" SB_HOST_ROOT "/";
+	size_t at = 0;
+
+	for (size_t i = 0; self[i]; i++)
+		if (sb_starts(self + i, mark))
+			at = i + 1;
+	if (!at)
+		fail("started outside of a bundle, as", self);
+	return at - 1;
+}
+
+static void find_bundle(void)
+{
+	size_t len = find_mirror(), at = 0;
+
+	sb_here.program = self + len + sizeof("/" SB_HOST_ROOT) - 1;
+	sb_here.bundle_len = len;
+	(void)sb_put(payload, sizeof(payload), &at, self, len);
+	(void)sb_puts(payload, sizeof(payload), &at, "/payload");
+	sb_here.payload = payload;
+	sb_here.payload_len = at;
+	at = 0;
+	(void)sb_put(root, sizeof(root), &at, self, len);
+	(void)sb_puts(root, sizeof(root), &at, "/" SB_HOST_ROOT);
+	sb_here.root = root;
+	sb_here.root_len = at;
+}
+
+static void read_index(void)
+{
+	char path[SB_PATH_MAX];
+	size_t at = 0;
+	long fd, at_mem;
+	uint32_t size = 0;
+	struct sb_index_head head;
+
+	(void)sb_put(path, sizeof(path), &at, self, sb_here.bundle_len);
+	(void)sb_puts(path, sizeof(path), &at, "/" SB_HOST_INDEX);
+	fd = call(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (fd < 0 || call(__NR_read, fd, (long)&head, sizeof(head), 0, 0, 0) != sizeof(head))
+		fail("cannot read", path);
+	size = head.size;
+	for (size_t i = 0; i < sizeof(head.magic); i++)
+		if (head.magic[i] != SB_INDEX_MAGIC[i])
+			size = 0;
+	if (!size)
+		fail("of another version is", path);
+	at_mem = call(__NR_mmap, 0, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	(void)call(__NR_close, fd, 0, 0, 0, 0, 0);
+	if (at_mem < 0 && at_mem > -4096)
+		fail("cannot map", path);
+	sb_here.base = (const char *)at_mem;
+	sb_here.index = (const struct sb_index_head *)at_mem;
+	sb_here.slots = (const uint32_t *)(sb_here.base + head.slots);
+	sb_here.entries = (const struct sb_index_entry *)(sb_here.base + head.entries);
+}
+
+static void note_places(char **env)
+{
+	long n = call(__NR_getcwd, (long)cwd, sizeof(cwd) - 1, 0, 0, 0, 0);
+
+	if (n <= 0 || cwd[0] != '/')
+		cwd[0] = 0;
+	sb_here.cwd = sb_strip(cwd) ? "" : cwd;
+	sb_here.home = "";
+	for (; *env; env++)
+		if (sb_starts(*env, "HOME=/"))
+			sb_here.home = *env + 5;
+	sb_here.bundle = self;
+}
+
+/*
+ * Libraries come from the payload: what the user's environment says of others is for programs of
+ * this machine. It is out of the dynamic linker's sight until that has read it.
+ */
+static void hide_environment(char **env)
+{
+	static const char *const names[] = {
+		"LD_LIBRARY_PATH=", "LD_PRELOAD=", "LD_AUDIT=", "LD_ORIGIN_PATH="};
+
+	sb_here.environment = env;
+	for (; *env; env++)
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+			if (sb_starts(*env, names[i])) {
+				(*env)[0] = 1;
+				sb_here.environment_hidden = true;
+			}
+}
+
+/* The program's name as it knows it, in the bundle's payload; a buffer that stays. */
+static const char *real_program(void)
+{
+	static struct sb_place place;
+	const char *path = NULL;
+
+	if (sb_look(sb_here.program, true, &place) && place.entry) {
+		path = sb_place_in_payload(&place);
+		sb_here.program = place.path;
+	}
+	if (!path)
+		fail("the bundle lacks", sb_here.program);
+	return path;
+}
+
+static const char *real_linker(const char *interp)
+{
+	static struct sb_place place;
+	const char *path = NULL;
+
+	if (sb_look(interp, true, &place) && place.entry && place.entry->flags & SB_INDEX_LIBRARY)
+		path = sb_place_in_root(&place);
+	if (!path)
+		fail("the bundle lacks the dynamic linker", interp);
+	return path;
+}
+
+/* The kernel's stack, from its top: returns where to go on. */
+uintptr_t sb_start(uintptr_t *stack);
+uintptr_t sb_start(uintptr_t *stack)
+{
+	char **env = (char **)(stack + 1 + stack[0] + 1);
+	struct sb_image program = {.base = 0}, linker = {.base = 0};
+	struct sb_aux *aux;
+	char **end = env;
+	const char *path;
+	int rc;
+
+	while (*end)
+		end++;
+	aux = (struct sb_aux *)(end + 1);
+	find_self(find_aux(aux, AT_EXECFN));
+	find_bundle();
+	read_index();
+	note_places(env);
+	path = real_program();
+	rc = sb_map_image(path, &program);
+	if (rc < 0 || !program.interp[0])
+		fail("cannot map the program", path);
+	path = real_linker(program.interp);
+	rc = sb_map_image(path, &linker);
+	if (rc < 0)
+		fail("cannot map", path);
+	set_aux(aux, AT_PHDR, program.headers);
+	set_aux(aux, AT_PHNUM, program.header_count);
+	set_aux(aux, AT_PHENT, sizeof(struct sb_program_header));
+	set_aux(aux, AT_ENTRY, program.entry);
+	set_aux(aux, AT_BASE, linker.base);
+	set_aux(aux, AT_EXECFN, (uintptr_t)sb_here.program);
+	hide_environment(env);
+	return linker.entry;
+}

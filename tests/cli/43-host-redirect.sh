@@ -1,0 +1,92 @@
+# Host mode of a bundle that create has made: the program is itself, its files are the payload's.
+# shellcheck disable=SC2016,SC2154 # for the shells in the bundle
+. "$SB_TESTS/cli/lib.sh"
+
+create() { # NAME ARGS...
+	local name=$1
+	shift
+	sidebundle create --out-dir b --name "$name" --run-mode host "$@" >/dev/null
+}
+mkdir -p app/plugins && echo payload >app/data && echo one >app/plugins/one && ln -s data app/link
+printf '#!/bin/sh\necho "$0 $1"\n' >app/script && chmod 755 app/script
+printf '#!/usr/bin/env -S sh -u\necho "env $1"\n' >app/by-env && chmod 755 app/by-env
+app=/opt/sidebundle-test
+ls_=$(realpath "$(command -v ls)")
+cat_=$(realpath "$(command -v cat)")
+readlink_=$(realpath "$(command -v readlink)")
+check "create" create t --from-host "$ls_" --from-host "$cat_" --from-host "$readlink_" \
+	--from-host /bin/sh --from-host "$(command -v env)" --copy-dir app:$app
+check "it verifies" expect_status 0 sidebundle verify b/t
+t=$PWD/b/t
+
+# --- the program is itself
+check "/proc/self/exe" expect_output "$readlink_" "$t/bin/readlink" /proc/self/exe
+check "argv[0] is the caller's" expect_match "^$t/bin/ls: " "$t/bin/ls" /nowhere
+check "comm" expect_output cat "$t/bin/cat" /proc/self/comm
+check "an open of itself gives its own bytes" cmp "$cat_" <("$t/bin/cat" /proc/self/exe)
+check "the environment is the user's" expect_same env -i A=1 LD_LIBRARY_PATH=/x env -- env -i A=1 LD_LIBRARY_PATH=/x "$t/bin/env"
+check "/proc/self/environ too" expect_output 'LD_LIBRARY_PATH=/x' env -i LD_LIBRARY_PATH=/x "$t/bin/cat" /proc/self/environ
+
+# --- its files
+check "an open" expect_output payload "$t/bin/cat" $app/data
+check "through a link" expect_output payload "$t/bin/cat" $app/link
+check "the link itself" expect_output data "$t/bin/readlink" $app/link
+check "a real path" expect_output $app/data "$t/bin/readlink" -f $app/link
+check "by '..' and '//'" expect_output payload "$t/bin/cat" "$app//plugins/../data"
+check "through a file is an error" expect_match 'Not a directory' "$t/bin/cat" $app/data/x
+check "a list" expect_output one "$t/bin/ls" $app/plugins
+check "a directory entered" expect_output "$app/plugins one" "$t/bin/sh" -c "cd $app/plugins; echo \$(pwd -P) *"
+check "what the bundle lacks there stays absent" expect_match 'No such file' "$t/bin/cat" /usr/lib/os-release
+check "this machine's elsewhere" expect_same cat /etc/hostname -- "$t/bin/cat" /etc/hostname
+check "and the user's" expect_output mine "$t/bin/sh" -c 'echo mine >mine; '"$t/bin/cat"' mine; rm mine'
+check "the payload is not written to" expect_match 'cannot create|Read-only|nonexistent' "$t/bin/sh" -c "echo x >>$app/data"
+check "and stays as it is" expect_status 0 sidebundle verify b/t
+
+# --- what it starts
+sh="$t/bin/sh"
+check "a program of the payload" expect_output "$readlink_" "$sh" -c "$readlink_ /proc/self/exe"
+check "its libraries are the payload's" expect_match "$t/libexec/host/root/.*/libc.so.6" "$sh" -c "$cat_ /proc/self/maps"
+check "a script of the payload" expect_output "$app/script x" "$sh" -c "$app/script x"
+check "one through env" expect_output "env x" "$sh" -c "$app/by-env x"
+check "from where it lies" expect_output "./script x" "$sh" -c "cd $app && ./script x"
+uname_=$(realpath "$(command -v uname)")
+check "one of this machine" expect_same uname -r -- "$sh" -c "$uname_ -r"
+check "which has this machine's libraries" expect_match '^/.*/libc.so.6' "$sh" -c "grep -m1 -o '/.*libc.so.6' /proc/self/maps"
+check "and nothing of ours" expect_same env -i A=1 sh -c /usr/bin/printenv -- env -i A=1 "$sh" -c /usr/bin/printenv
+check "itself again" expect_output again "$sh" -c '/proc/self/exe -c "echo again"'
+check "with an empty environment" expect_output fine env -i "$sh" -c 'echo fine'
+check "with a thousand arguments" expect_output "$app/script 1" "$sh" -c "$app/script \$(seq 1000)"
+
+# --- libraries
+check "the user's LD_LIBRARY_PATH leads nowhere" expect_status 0 env LD_LIBRARY_PATH="$PWD/bad" "$t/bin/ls" /
+mkdir bad && echo junk >bad/libc.so.6
+check "not even to what is broken" expect_status 0 env LD_LIBRARY_PATH="$PWD/bad" "$t/bin/ls" /
+check "nor does LD_PRELOAD" expect_output '' env LD_PRELOAD="$PWD/bad/libc.so.6" "$sh" -c :
+cp -a b/t b/broken && chmod u+w -R b/broken
+rm -f b/broken/payload/usr/lib/*/libpcre2-8.so.0* b/broken/payload/usr/lib/*/libselinux.so.1
+missing() { expect_match 'error while loading shared libraries: lib[a-z0-9-]+\.so.*cannot open' b/broken/bin/ls /; }
+if ldd "$ls_" | grep -q libselinux; then
+	check "one that is missing is an error" missing
+	check "verify tells of it" expect_status 1 sidebundle verify b/broken
+fi
+
+# --- what is no dynamically linked program
+box=$(realpath "$(command -v busybox)")
+if file -L "$box" 2>/dev/null | grep -q static || ! ldd "$box" >/dev/null 2>&1; then
+	check "create tells of a static program" expect_match "busybox.*static.*not redirected" \
+		sidebundle create --out-dir b --name box --run-mode host --from-host "$box"
+	check "which runs" expect_output fine b/box/bin/busybox echo fine
+fi
+
+# --- where it lies
+check "moved" expect_output payload bash -c "mv b/t b/u && b/u/bin/cat $app/data; mv b/u b/t"
+check "with blanks and colons in its name" expect_output payload bash -c "cp -a b/t 'b/a :b' && 'b/a :b/bin/cat' $app/data"
+check "read-only, by another name" expect_output payload bash -c "ln -s $t/bin/cat miau && ./miau $app/data"
+for root in bare bullseye trixie; do
+	if has_root $root; then
+		check "$root: runs" expect_output one as_other_machine $root "$t" /bundle /bundle/bin/ls $app/plugins
+		check "$root: starts its own" expect_output "$app/script x" as_other_machine $root "$t" /bundle /bundle/bin/sh -c "$app/script x"
+	else
+		skip_check "$root" "the root of another machine: $root (make roots)"
+	fi
+done

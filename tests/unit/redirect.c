@@ -1,0 +1,149 @@
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bundler/host.h"
+#include "redirect/redirect.h"
+
+struct sb_here sb_here;
+
+#define FILE_ROW(name)                             \
+	{                                          \
+		.path = name, .type = SB_ITEM_FILE \
+	}
+#define DIR_ROW(name)                             \
+	{                                         \
+		.path = name, .type = SB_ITEM_DIR \
+	}
+#define LINK_ROW(name, leads)                                       \
+	{                                                           \
+		.path = name, .type = SB_ITEM_LINK, .target = leads \
+	}
+
+static struct sb_buf bytes;
+
+static const struct sb_reason for_target = {.why = SB_WHY_TARGET};
+
+static const struct sb_manifest_file rows[] = {
+	DIR_ROW("/"),
+	LINK_ROW("/bin", "usr/bin"),
+	DIR_ROW("/etc"),
+	{.path = "/etc/hosts", .type = SB_ITEM_FILE, .reasons = &for_target, .reason_count = 1},
+	LINK_ROW("/etc/loop", "loop"),
+	DIR_ROW("/etc/alternatives"),
+	LINK_ROW("/etc/alternatives/awk", "/usr/bin/mawk"),
+	DIR_ROW("/lib64"),
+	DIR_ROW("/libs"),
+	DIR_ROW("/opt"),
+	DIR_ROW("/opt/app"),
+	DIR_ROW("/usr"),
+	DIR_ROW("/usr/bin"),
+	LINK_ROW("/usr/bin/awk", "/etc/alternatives/awk"),
+	LINK_ROW("/usr/bin/gone", "../nowhere"),
+	FILE_ROW("/usr/bin/mawk"),
+	LINK_ROW("/usr/bin/up", "../../etc"),
+	DIR_ROW("/usrdata"),
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+static void set_up(void)
+{
+	static const bool script[ROWS];
+	struct sb_err err = SB_ERR_INIT;
+
+	cr_assert(eq(int, sb_host_index(rows, ROWS, script, &bytes, &err), 0));
+	sb_here.base = bytes.s;
+	sb_here.index = (const struct sb_index_head *)bytes.s;
+	sb_here.slots = (const uint32_t *)(bytes.s + sb_here.index->slots);
+	sb_here.entries = (const struct sb_index_entry *)(bytes.s + sb_here.index->entries);
+	sb_here.bundle = "/usr/local/b";
+	sb_here.payload = "/usr/local/b/payload";
+	sb_here.payload_len = strlen(sb_here.payload);
+	sb_here.root = "/usr/local/b/libexec/host/root";
+	sb_here.root_len = strlen(sb_here.root);
+	sb_here.home = "/usr/people/me";
+	sb_here.cwd = "/";
+}
+
+TestSuite(lookup, .init = set_up);
+
+static const struct {
+	const char *path,
+		*want; /* want: NULL absent, "!" hidden, "?" for the kernel, "/" goes through */
+	bool nofollow;
+} looks[] = {
+	{"/", "/", false},
+	{"//", "/", false},
+	{"/usr/bin/mawk", "/usr/bin/mawk", false},
+	{"/usr//./bin/../bin/mawk", "/usr/bin/mawk", false},
+	{"/bin/mawk", "/usr/bin/mawk", false},
+	{"/bin/awk", "/usr/bin/mawk", false},
+	{"/bin/awk", "/usr/bin/awk", true},
+	{"/bin", "/bin", true},
+	{"/bin/", "/usr/bin", true},
+	{"/../bin/up/alternatives/awk", "/usr/bin/mawk", false},
+	{"/usr/bin/mawk/..", "through", false},
+	{"/usr/bin/mawk/", "through", false},
+	{"/etc/hosts", NULL, false},
+	{"/etc/shadow", NULL, false},
+	{"/etc/loop", "?", false},
+	{"/etc/loop", "/etc/loop", true},
+	{"/usr/share", "!", false},
+	{"/bin/vi", "!", false},
+	{"/usr/bin/gone", "!", false},
+	{"/usr/bin/gone", "/usr/bin/gone", true},
+	{"/lib64/libx.so", "!", false},
+	{"/libs/x", NULL, false},
+	{"/opt/other", NULL, false},
+	{"/opt/app/x", "!", false},
+	{"/usrdata/x", NULL, false},
+	{"/usr/people/me/x", NULL, false},
+	{"/usr/people/you/x", "!", false},
+	{"/usr/local/b/payload/x", NULL, false},
+	{"/proc/self/exe", NULL, false},
+	{"relative", "?", false},
+};
+
+Test(lookup, finds_through_links)
+{
+	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+		struct sb_place place;
+		bool told = sb_look(looks[i].path, !looks[i].nofollow, &place);
+		const char *got = !told		  ? "?"
+				  : place.through ? "through"
+				  : place.entry	  ? place.path
+				  : place.opaque  ? "!"
+						  : NULL;
+
+		cr_expect(eq(str, (char *)(got ? got : "absent"),
+			     (char *)(looks[i].want ? looks[i].want : "absent")),
+			  "%s", looks[i].path);
+	}
+}
+
+Test(lookup, puts_the_bundle_before)
+{
+	struct sb_place place;
+
+	cr_assert(sb_look("/bin/awk", true, &place) && place.entry);
+	cr_expect(
+		eq(str, (char *)sb_place_in_payload(&place), "/usr/local/b/payload/usr/bin/mawk"));
+	cr_expect(eq(str, (char *)sb_place_in_root(&place),
+		     "/usr/local/b/libexec/host/root/usr/bin/mawk"));
+	cr_expect(eq(str, (char *)sb_strip(sb_place_in_root(&place)), "/usr/bin/mawk"));
+	cr_expect(eq(str, (char *)sb_strip("/usr/local/b/payload"), "/"));
+	cr_expect(sb_strip("/usr/local/b/payloads") == NULL);
+}
+
+Test(lookup, leaves_long_paths_to_the_kernel)
+{
+	static char path[SB_PATH_MAX + 10];
+	struct sb_place place;
+
+	memset(path, 'x', sizeof path - 1);
+	path[0] = '/';
+	cr_expect(eq(int, sb_look(path, true, &place), false));
+	path[SB_PATH_MAX - 200] = '\0';
+	cr_expect(sb_look(path, true, &place) && !place.entry);
+}
