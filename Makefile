@@ -88,7 +88,7 @@ TRACEE_LINK := -Wl,-z,norelro,-z,now,-z,noseparate-code,--hash-style=gnu,-T,$(TR
 PRELOAD_SRC := $(filter-out preload/raw.c,$(wildcard preload/*.c))
 # The audit module has the recorder in it, and none of the hooks.
 AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c environ.c hide.c inspect.c mem.c \
-	next.c page.c recorder.c route.c start.c where.c)
+	next.c page.c recorder.c repeats.c route.c start.c where.c)
 $(BUILD)/tracee/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
@@ -135,7 +135,7 @@ TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
-RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o exec.o exec_path.o next.o page.o recorder.o room.o route.o \
+RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o exec.o exec_path.o next.o page.o recorder.o repeats.o room.o route.o \
 	share.o shell.o spawn.o spawn_dir.o start.o where.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
 

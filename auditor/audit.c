@@ -25,8 +25,7 @@ struct sb_image sb_image;
 
 static struct {
 	const struct link_map *main;
-	const char *by;	      /* who asked for what is searched now; "" the program */
-	char found[PATH_MAX]; /* a candidate that is there, not mapped yet */
+	const char *by; /* who asked for what is searched now; "" the program */
 	bool cache_told;
 	bool started; /* what the program needs at its start is loaded */
 	bool preloaded;
@@ -104,13 +103,19 @@ unsigned la_version(unsigned offered)
 /* --- searches and loads
  * ------------------------------------------------------------------------------- */
 
+/* A candidate that is there, not mapped yet; "" none. */
+static char *found(void)
+{
+	return sb_self()->passing->name;
+}
+
 /* A candidate that was there and was not mapped: loaded before by another name, or of another
  * class. */
 static void flush_found(void)
 {
-	if (now.found[0])
-		tell(SB_OPEN, now.found, NULL, 0);
-	now.found[0] = 0;
+	if (found()[0])
+		tell(SB_OPEN, found(), NULL, 0);
+	found()[0] = 0;
 }
 
 static void tell_cache(unsigned flag)
@@ -131,7 +136,7 @@ static void candidate(const char *name, unsigned flag)
 	if (error)
 		tell(SB_SEARCH, name, now.by, error);
 	else
-		(void)sb_puts(now.found, sizeof(now.found), &at, name);
+		(void)sb_puts(found(), PATH_MAX, &at, name);
 }
 
 char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag)
@@ -180,8 +185,8 @@ unsigned la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
 		now.preloaded = true;
 		return 0;
 	}
-	if (sb_streq(now.found, name))
-		now.found[0] = 0;
+	if (sb_streq(found(), name))
+		found()[0] = 0;
 	flush_found();
 	tell(SB_LOAD, name, now.by ? now.by : "", 0);
 	if (!now.started && ns == LM_ID_BASE)

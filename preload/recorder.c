@@ -5,6 +5,7 @@
 
 #include "preload/arch.h"
 #include "preload/chunk.h"
+#include "preload/repeats.h"
 #include "preload/start.h"
 #include "preload/str.h"
 #include "preload/write.h"
@@ -33,7 +34,7 @@ bool sb_recorder_sandboxed(void)
 	return sb_load(&sb_self()->sandboxed);
 }
 
-/* --- the table of repeats
+/* --- what is a repeat
  * --------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -74,41 +75,6 @@ static uint64_t identity(struct sb_recorder *st, const struct sb_access *a, uint
 	for (unsigned i = 0; i < texts; i++)
 		hash = mix_text(hash, &text[i]);
 	return hash ? hash : 1;
-}
-
-static struct sb_repeat *bucket(struct sb_recorder *st, uint64_t hash)
-{
-	return &st->repeats[hash % (SB_REPEATS / 2) * 2];
-}
-
-static bool raise_repeat(struct sb_recorder *st, uint64_t hash)
-{
-	struct sb_repeat *pair = bucket(st, hash);
-
-	for (int i = 0; i < 2; i++) {
-		uint64_t ref = sb_load(&pair[i].ref);
-		struct sb_slot slot;
-
-		if (sb_load(&pair[i].hash) != hash || !sb_find(ref, &slot))
-			continue;
-		(void)sb_add(&slot.rec->count, 1);
-		sb_release(&slot);
-		return true;
-	}
-	return false;
-}
-
-static void remember(struct sb_recorder *st, uint64_t hash, uint64_t ref)
-{
-	struct sb_repeat *pair = bucket(st, hash);
-
-	/* The newer of the two moves down; a torn pair costs a count, never an event. */
-	sb_store(&pair[1].ref, 0);
-	sb_store(&pair[1].hash, sb_load(&pair[0].hash));
-	sb_store(&pair[1].ref, sb_load(&pair[0].ref));
-	sb_store(&pair[0].ref, 0);
-	sb_store(&pair[0].hash, hash);
-	sb_store(&pair[0].ref, ref);
 }
 
 /* --- records
@@ -202,8 +168,8 @@ static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_
 
 	if (a->kind == SB_WRITE && !a->outcome && (a->op == SB_OP_REMOVE || a->op == SB_OP_MOVED))
 		(void)sb_add(&st->epoch, 1);
-	if (!raise_repeat(st, hash) && sb_write(&head, text, texts, NULL, 0, &ref))
-		remember(st, hash, ref);
+	if (!sb_repeat_raise(st->passing, hash) && sb_write(&head, text, texts, NULL, 0, &ref))
+		sb_repeat_remember(st->passing, hash, ref);
 }
 
 /* False: the directory's name is longer than the buffer, or not to be had. */

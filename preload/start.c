@@ -13,7 +13,6 @@
 
 #define PAGE	  4096
 #define ARGV_ROOM 8192
-#define SETTLED	  2u
 
 extern char **__environ __attribute__((weak, visibility("default")));
 
@@ -41,29 +40,51 @@ const char *sb_flags_with(const struct sb_recorder *st, char flag)
 	}
 }
 
+/* What is too long for the state's own room gets memory for itself. NULL: there is none. */
+static const char *keep(struct sb_recorder *st, size_t *used, const char *name, size_t len)
+{
+	char *to = st->names + *used;
+	long p;
+
+	if (len < sizeof(st->names) - *used) {
+		*used += len + 1;
+	} else {
+		p = sb_raw(SYS_mmap, 0, (long)len + 1, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (failed(p))
+			return NULL;
+		to = (char *)p;
+	}
+	sb_copy(to, name, len);
+	to[len] = 0;
+	return to;
+}
+
 /* The directory of our module in a list like LD_PRELOAD's, where its last element is ours. */
-static bool find_modules(struct sb_recorder *st, char *const *variable, const char *name,
-			 const char *ours)
+static const char *find_modules(char *const *variable, const char *name, const char *ours,
+				size_t *ret_len)
 {
 	const char *list, *last, *base;
-	size_t at = 0;
 
+	*ret_len = 0;
 	if (!variable)
-		return false;
+		return NULL;
 	list = last = *variable + sb_strlen(name);
 	for (const char *p = list; *p; p++)
 		if (*p == ':' || *p == ' ')
 			last = p + 1;
 	base = sb_basename(last);
-	return sb_streq(base, ours) && base > last &&
-	       sb_put(st->modules, sizeof(st->modules), &at, last, (size_t)(base - 1 - last));
+	if (!sb_streq(base, ours) || base == last)
+		return NULL;
+	*ret_len = (size_t)(base - 1 - last);
+	return last;
 }
 
 static bool parse(struct sb_recorder *st, char *const *envp)
 {
 	char *const *variable = sb_env_find(envp, SB_ENV_TRACE "=");
-	const char *p;
-	size_t at = 0, flags = 0;
+	const char *p, *modules;
+	size_t used = 0, flags = 0, len;
 
 	if (!variable)
 		return false;
@@ -74,9 +95,14 @@ static bool parse(struct sb_recorder *st, char *const *envp)
 			(void)sb_put(st->flags, sizeof(st->flags), &flags, p, 1);
 	st->sandboxed = sb_flag(st, 's');
 	st->guarded = sb_flag(st, 'g');
-	if (!find_modules(st, sb_env_find(envp, "LD_PRELOAD="), "LD_PRELOAD=", SB_PRELOAD_NAME))
-		(void)find_modules(st, sb_env_find(envp, "LD_AUDIT="), "LD_AUDIT=", SB_AUDIT_NAME);
-	return *p == ':' && sb_puts(st->log_path, sizeof(st->log_path), &at, p + 1);
+	modules = find_modules(sb_env_find(envp, "LD_PRELOAD="), "LD_PRELOAD=", SB_PRELOAD_NAME,
+			       &len);
+	if (!modules)
+		modules = find_modules(sb_env_find(envp, "LD_AUDIT="), "LD_AUDIT=", SB_AUDIT_NAME,
+				       &len);
+	st->modules = keep(st, &used, modules ? modules : "", len);
+	st->log_path = *p == ':' ? keep(st, &used, p + 1, sb_strlen(p + 1)) : NULL;
+	return st->modules && st->log_path;
 }
 
 static bool map_log(struct sb_recorder *st, int fd)
@@ -95,24 +121,35 @@ static bool map_log(struct sb_recorder *st, int fd)
 	return true;
 }
 
+static bool map_passing(struct sb_recorder *st)
+{
+	long p = sb_raw(SYS_mmap, 0, sizeof(struct sb_passing), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (failed(p))
+		return false;
+	st->passing = (struct sb_passing *)p;
+	return true;
+}
+
 /*
- * A fork child must find out that it is one without a system call per event: a page that the kernel
- * wipes in it (4.14). Older kernels: getpid, and a page that the child lacks tells it from a vfork
- * child.
+ * A fork child must find out that it is one without a system call per event: by memory that the
+ * kernel wipes in it (4.14). Older kernels: getpid, and a page that the child lacks tells it from a
+ * vfork child.
  */
 static void watch_forks(struct sb_recorder *st)
 {
-	long p = sb_raw(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			0);
+	long p;
 
-	if (failed(p))
+	if (!failed(sb_raw(SYS_madvise, (long)st->passing, sizeof(*st->passing), MADV_WIPEONFORK, 0,
+			   0, 0))) {
+		st->passing->settled = SB_SETTLED;
+		st->wiped = 1;
 		return;
-	if (!failed(sb_raw(SYS_madvise, p, PAGE, MADV_WIPEONFORK, 0, 0, 0))) {
-		*(uint32_t *)p = SETTLED;
-		st->settled = (uint32_t *)p;
-	} else if (!failed(sb_raw(SYS_madvise, p, PAGE, MADV_DONTFORK, 0, 0, 0))) {
-		st->stays = (void *)p;
 	}
+	p = sb_raw(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!failed(p) && !failed(sb_raw(SYS_madvise, p, PAGE, MADV_DONTFORK, 0, 0, 0)))
+		st->stays = (void *)p;
 }
 
 /* Splits /proc/self/cmdline in `buf`, for who was not told argv. */
@@ -132,27 +169,34 @@ static void ask_argv(char *buf, size_t size, char **argv, size_t max)
 	argv[count] = NULL;
 }
 
+/* Nobody saw the exec: so it is told here. Apart, for its large buffer. */
+static __attribute__((noinline)) void hello_naming(struct sb_rec *head, struct sb_text cwd,
+						   char *const *argv)
+{
+	char exe[PATH_MAX];
+	long len = sb_raw(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe, sizeof(exe),
+			  0, 0);
+
+	len = len > 0 && len < (long)sizeof(exe) ? len : 0;
+	head->flags |= SB_REC_DIR;
+	(void)sb_write(head, (struct sb_text[]){cwd, {exe, (size_t)len}}, 2, argv, ARGV_ROOM, NULL);
+}
+
 static void hello(struct sb_recorder *st, char *const *argv)
 {
 	struct sb_rec head = {.kind = SB_REC_HELLO, .arg = st->token};
-	char cwd[PATH_MAX], exe[PATH_MAX];
-	unsigned texts = 1;
-	long exe_len = 0;
+	struct sb_text cwd = {st->passing->name, 0};
 
 	head.flags = st->gate ? SB_REC_PAGE : 0;
-	sb_cwd(st, cwd, sizeof(cwd));
+	sb_cwd(st, st->passing->name, sizeof(st->passing->name));
+	cwd.len = sb_strlen(cwd.s);
 	if (!sb_load(&st->sandboxed))
 		head.value = (int32_t)sb_raw(SYS_getppid, 0, 0, 0, 0, 0, 0);
-	/* Nobody saw the exec: so it is told here. */
-	if (sb_flag(st, 'x')) {
-		exe_len = sb_raw(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe,
-				 sizeof(exe), 0, 0);
-		exe_len = exe_len > 0 && exe_len < (long)sizeof(exe) ? exe_len : 0;
-		head.flags |= SB_REC_DIR;
-		texts = 2;
-	}
-	(void)sb_write(&head, (struct sb_text[]){{cwd, sb_strlen(cwd)}, {exe, (size_t)exe_len}},
-		       texts, argv, ARGV_ROOM, NULL);
+	if (sb_flag(st, 'x'))
+		hello_naming(&head, cwd, argv);
+	else
+		(void)sb_write(&head, &cwd, 1, argv, ARGV_ROOM, NULL);
+	st->passing->name[0] = 0;
 }
 
 static long open_log(struct sb_recorder *st)
@@ -166,11 +210,23 @@ static long open_log(struct sb_recorder *st)
 
 static void hello_asking(struct sb_recorder *st)
 {
-	static char buf[ARGV_ROOM]; /* once per image, and a 16 KiB stack has no room for it */
-	static char *argv[512];
+	/* A 16 KiB stack has no room for it. */
+	struct {
+		char *argv[512];
+		char buf[ARGV_ROOM];
+	} * asked;
+	long p = sb_raw(SYS_mmap, 0, sizeof(*asked), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	ask_argv(buf, sizeof(buf), argv, sizeof(argv) / sizeof(argv[0]));
-	hello(st, argv);
+	if (failed(p)) {
+		hello(st, NULL);
+		return;
+	}
+	asked = (void *)p;
+	ask_argv(asked->buf, sizeof(asked->buf), asked->argv,
+		 sizeof(asked->argv) / sizeof(asked->argv[0]));
+	hello(st, asked->argv);
+	(void)sb_raw(SYS_munmap, p, sizeof(*asked), 0, 0, 0, 0);
 }
 
 bool sb_start(char *const *argv, char *const *envp)
@@ -183,7 +239,7 @@ bool sb_start(char *const *argv, char *const *envp)
 	if (!sb_cas(&st->phase, &untouched, SB_STARTING))
 		return sb_load(&st->phase) == SB_ON;
 	fd = parse(st, envp) ? open_log(st) : -1;
-	ok = !failed(fd) && map_log(st, (int)fd);
+	ok = !failed(fd) && map_log(st, (int)fd) && map_passing(st);
 	if (ok && !st->sandboxed) {
 		st->pid = (int32_t)sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0);
 		watch_forks(st);
@@ -223,7 +279,7 @@ static void became_child(struct sb_recorder *st)
 		sb_cwd(st, cwd, sizeof(cwd));
 		head.value = (int32_t)sb_raw(SYS_getppid, 0, 0, 0, 0, 0, 0);
 		(void)sb_write(&head, (struct sb_text[]){{cwd, sb_strlen(cwd)}}, 1, NULL, 0, NULL);
-		if (st->root[0])
+		if (st->root)
 			sb_write_where(st, head.where);
 	} else {
 		(void)sb_add(&st->log->lost, 1);
@@ -235,11 +291,12 @@ void sb_fork_check(struct sb_recorder *st)
 	uint32_t wiped = 0;
 	int32_t pid, before;
 
-	if (st->settled) {
-		if (sb_load(st->settled) == SETTLED || !sb_cas(st->settled, &wiped, 1))
+	if (st->wiped) {
+		if (sb_load(&st->passing->settled) == SB_SETTLED ||
+		    !sb_cas(&st->passing->settled, &wiped, 1))
 			return;
 		became_child(st);
-		sb_store(st->settled, SETTLED);
+		sb_store(&st->passing->settled, SB_SETTLED);
 		return;
 	}
 	if (!st->stays || sb_load(&st->sandboxed))

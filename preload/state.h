@@ -13,9 +13,14 @@
 
 #include "preload/recorder.h"
 
-#define SB_WINDOWS 64u	 /* chunks kept mapped */
-#define SB_REPEATS 4096u /* slots of the table of repeats */
-#define SB_SPARES  8u	 /* chunks claimed ahead when a process sandboxes itself */
+#define SB_WINDOWS 16u /* chunks kept mapped: as many records as there are repeats to be known */
+#define SB_SPARES  8u  /* chunks claimed ahead when a process sandboxes itself */
+#define SB_NAMES   256u
+
+/* Slots of the tables of repeats, see preload/repeats.h. */
+#define SB_REPEATS_FEW	128u
+#define SB_REPEATS_MORE 1024u
+#define SB_REPEATS	4096u
 
 enum sb_phase { SB_UNTOUCHED, SB_STARTING, SB_ON, SB_OFF };
 
@@ -42,6 +47,27 @@ struct sb_repeat {
 	uint64_t ref;
 };
 
+/*
+ * What a fork child shall not have of its parent's: the kernel wipes it there (Linux 4.14). The
+ * beginning is one page, and all that most programs ever touch of it.
+ */
+struct sb_passing {
+	uint32_t settled; /* SB_SETTLED when this image is known; wiped: a fork child */
+	uint32_t known;	  /* repeats that were put into the tables */
+	uint64_t pad_;
+	struct sb_repeat few[SB_REPEATS_FEW];
+	char name[PATH_MAX]; /* ld.so's, of what it may load next; before, of the cwd */
+	struct sb_repeat more[SB_REPEATS_MORE];
+	struct sb_repeat many[SB_REPEATS];
+};
+
+#define SB_SETTLED 2u
+
+/*
+ * It lies in the one page of the module that the dynamic linker writes to anyhow: a page that is
+ * touched costs every exec a page fault, dearer than a system call. What is large is in mappings of
+ * its own.
+ */
 struct sb_recorder {
 	uint32_t phase;	    /* enum sb_phase */
 	uint32_t sandboxed; /* no system call of our own any more */
@@ -53,25 +79,26 @@ struct sb_recorder {
 	uint32_t epoch; /* raised when names may have come to mean other files */
 	uint32_t serial;
 	int32_t pid;
-	uint32_t hidden;   /* our variables are out of the program's sight */
-	uint32_t below;	   /* enum sb_below: told where libc calls the kernel */
-	uint32_t guarded;  /* a guard is told of every call that is not made from our page */
-	uintptr_t gate;	   /* the page's system call, 0 none: see preload/page.h */
-	uint64_t image;	   /* first chunk plus one */
-	uint64_t current;  /* window<<32 | its state: where records go */
-	uint64_t claimed;  /* a chunk that was claimed and could not be mapped, plus one */
-	uint64_t starved;  /* `allocated` when waiting for more was given up, plus one */
-	uint64_t token;	   /* place of the exec record that started this image */
-	uint32_t *settled; /* wiped in a fork child (or NULL): 2 when its image is known */
-	void *stays;	   /* where the kernel cannot wipe: a page that a fork child lacks */
+	uint32_t hidden;  /* our variables are out of the program's sight */
+	uint32_t below;	  /* enum sb_below: told where libc calls the kernel */
+	uint32_t guarded; /* a guard is told of every call that is not made from our page */
+	uintptr_t gate;	  /* the page's system call, 0 none: see preload/page.h */
+	uint64_t image;	  /* first chunk plus one */
+	uint64_t current; /* window<<32 | its state: where records go */
+	uint64_t claimed; /* a chunk that was claimed and could not be mapped, plus one */
+	uint64_t starved; /* `allocated` when waiting for more was given up, plus one */
+	uint64_t token;	  /* place of the exec record that started this image */
+	uint32_t wiped;	  /* the kernel does wipe `passing` */
+	void *stays;	  /* where it cannot: a page that a fork child lacks */
+	struct sb_passing *passing;
 	struct sb_log_header *log;
+	const char *log_path;
+	const char *modules;	   /* directory of our modules */
+	char *root;		   /* what this process calls /; NULL: as it was born */
 	uint64_t spare[SB_SPARES]; /* as `current` */
 	char flags[16];		   /* of the variable, see preload/start.h */
-	char log_path[PATH_MAX];
-	char modules[PATH_MAX]; /* directory of our modules */
-	char root[PATH_MAX];	/* "" or what this process calls / */
+	char names[SB_NAMES];	   /* the log's and the modules', where they fit */
 	struct sb_window windows[SB_WINDOWS];
-	struct sb_repeat repeats[SB_REPEATS];
 };
 
 /* The preload exports one of these as `sidebundle_share`; `size` tells that both are of one build.

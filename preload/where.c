@@ -1,6 +1,7 @@
 /* Where a process stands: its working directory and its root, which decide what names mean. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "preload/recorder.h"
@@ -20,15 +21,21 @@ void sb_cwd(struct sb_recorder *st, char *buf, size_t size)
 		buf[0] = 0;
 }
 
+static const char *root_of(const struct sb_recorder *st)
+{
+	return st->root ? st->root : "";
+}
+
 void sb_write_where(struct sb_recorder *st, uint32_t where)
 {
 	struct sb_rec head = {.kind = SB_REC_WHERE, .where = where};
 	char cwd[PATH_MAX];
 
 	sb_cwd(st, cwd, sizeof(cwd));
-	(void)sb_write(&head,
-		       (struct sb_text[]){{cwd, sb_strlen(cwd)}, {st->root, sb_strlen(st->root)}},
-		       2, NULL, 0, NULL);
+	(void)sb_write(
+		&head,
+		(struct sb_text[]){{cwd, sb_strlen(cwd)}, {root_of(st), sb_strlen(root_of(st))}}, 2,
+		NULL, 0, NULL);
 }
 
 bool sb_name_dir(int dirfd, char *buf, size_t size, size_t *ret_len)
@@ -97,7 +104,7 @@ void sb_record_wanders(bool begins)
 static bool say_root(struct sb_recorder *st, const char *path, char *buf, size_t size)
 {
 	size_t at = 0, len = 0;
-	bool whole = sb_puts(buf, size, &at, st->root);
+	bool whole = sb_puts(buf, size, &at, root_of(st));
 
 	if (path[0] != '/') {
 		whole = whole && sb_name_cwd(buf + at, size - at, &len);
@@ -122,7 +129,7 @@ static bool name_root(struct sb_recorder *st, const char *path, char *buf, size_
 		return say_root(st, path, buf, size);
 	if (failed(fd))
 		return false;
-	(void)sb_puts(buf, size, &at, st->root);
+	(void)sb_puts(buf, size, &at, root_of(st));
 	named = sb_name_dir((int)fd, buf + at, size - at, &len);
 	(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
 	buf[named ? at + len : 0] = 0;
@@ -131,12 +138,26 @@ static bool name_root(struct sb_recorder *st, const char *path, char *buf, size_
 	return named;
 }
 
+/* Its memory is there for as long as the process. False: there is none. */
+static bool keep_root(struct sb_recorder *st, const char *root)
+{
+	long p = st->root ? (long)st->root
+			  : sb_raw(SYS_mmap, 0, PATH_MAX, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t at = 0;
+
+	if (failed(p))
+		return false;
+	(void)sb_puts((char *)p, PATH_MAX, &at, root);
+	st->root = (char *)p;
+	return true;
+}
+
 long sb_record_chroot(const char *path)
 {
 	struct sb_recorder *st = sb_self();
 	bool ask = sb_recorder_on() && !sb_recorder_sandboxed();
 	char root[PATH_MAX];
-	size_t at = 0;
 	bool named;
 	long raw;
 
@@ -144,9 +165,7 @@ long sb_record_chroot(const char *path)
 		sb_fork_check(st);
 	named = ask && name_root(st, path, root, sizeof(root));
 	raw = sb_raw(SYS_chroot, (long)path, 0, 0, 0, 0, 0);
-	if (!raw && named) {
-		(void)sb_puts(st->root, sizeof(st->root), &at, root);
+	if (!raw && named && keep_root(st, root))
 		sb_record_moved();
-	}
 	return raw;
 }

@@ -108,7 +108,7 @@ Test(chunk, the_next_without_a_descriptor_or_a_path)
 {
 	struct sb_recorder *st = sb_self();
 
-	strcpy(st->log_path, "/nowhere");
+	st->log_path = "/nowhere";
 	fill(20);
 	put("/found");
 	cr_expect(tracee_find(SB_OPEN, 0, "/found", 0) != NULL);

@@ -104,7 +104,7 @@ static char *const program_argv[] = {"name", "argument", NULL};
 /* The recorder's own directory of modules: then they are in reach. */
 static void modules_in_reach(void)
 {
-	strcpy(sb_self()->modules, tracee_cwd);
+	sb_self()->modules = tracee_cwd;
 }
 
 static void put_elf(const char *name, const struct mini_elf *elf)

@@ -25,7 +25,7 @@ Test(recorder, hello)
 	tracee_expect_text(rec, 1, "program");
 	tracee_expect_text(rec, 2, "an argument");
 	tracee_expect_text(rec, 3, "");
-	cr_expect(eq(str, sb_self()->modules, "/modules"));
+	cr_expect(eq(str, (char *)sb_self()->modules, "/modules"));
 }
 
 Test(recorder_start, hello_of_what_a_static_program_started)
@@ -40,6 +40,22 @@ Test(recorder_start, hello_of_what_a_static_program_started)
 	cr_assert(gt(int, (int)readlink("/proc/self/exe", exe, sizeof exe - 1), 0));
 	tracee_expect_text(rec, 1, exe);
 	tracee_expect_text(rec, 2, "program");
+}
+
+/* Names too long for the state's own room. */
+Test(recorder_start, long_names)
+{
+	char dir[SB_NAMES + 100], preload[SB_NAMES + 200], trace[512];
+	char *envp[] = {preload, trace, NULL}, *argv[] = {"program", NULL};
+
+	memset(dir, 'd', sizeof dir - 1);
+	dir[0] = '/';
+	dir[sizeof dir - 1] = '\0';
+	(void)snprintf(preload, sizeof preload, "LD_PRELOAD=%s/" SB_PRELOAD_NAME, dir);
+	(void)snprintf(trace, sizeof trace, SB_ENV_TRACE "=0:%s", sb_log_path(the_log));
+	cr_assert(sb_start(argv, envp));
+	cr_expect(eq(str, (char *)sb_self()->modules, dir));
+	cr_expect(eq(str, (char *)sb_self()->log_path, (char *)sb_log_path(the_log)));
 }
 
 Test(recorder_start, who_is_not_traced_passes_through)
@@ -249,6 +265,54 @@ Test(recorder, more_names_than_the_table_holds)
 		counted += rec->head.kind == SB_OPEN ? rec->head.count : 0;
 	cr_expect(eq(u64, counted, 2 * NAMES));
 	cr_expect(eq(u64, sb_log_head(the_log)->lost, 0));
+}
+
+/* However many: only where three share a slot's pair, one is told again. */
+Test(recorder, repeats_are_found_in_every_table)
+{
+	static const size_t counts[] = {SB_REPEATS_FEW / 4, SB_REPEATS_FEW, SB_REPEATS_MORE / 4,
+					SB_REPEATS_MORE, SB_REPEATS / 4};
+	char path[32];
+
+	for (size_t row = 0; row < sizeof counts / sizeof *counts; row++) {
+		size_t told = 0;
+
+		for (int round = 0; round < 2; round++)
+			for (size_t i = 0; i < counts[row]; i++) {
+				(void)snprintf(path, sizeof path, "/%zu/%zu", row, i);
+				tracee_open(path, 0);
+			}
+		for (struct tracee_walk w = {0};;) {
+			const struct record *rec = tracee_next(&w);
+			const char *s = rec ? record_string(rec, 0) : NULL;
+
+			if (!rec)
+				break;
+			(void)snprintf(path, sizeof path, "/%zu/", row);
+			told += s && strncmp(s, path, strlen(path)) == 0;
+		}
+		cr_expect(ge(sz, told, counts[row]), "row %zu", row);
+		cr_expect(le(sz, told, counts[row] + counts[row] / 8 + 4), "row %zu", row);
+	}
+}
+
+/* A fork child's own: what its parent has told, it tells again. */
+Test(recorder, repeats_are_an_image_s_own)
+{
+	pid_t pid;
+
+	for (int i = 0; i < 2; i++)
+		tracee_open("/told", 0);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 2; i++)
+			tracee_open("/told", 0);
+		_exit(0);
+	}
+	cr_assert(eq(int, tracee_wait(pid), 0));
+	cr_expect(eq(sz, tracee_count(SB_OPEN, "/told"), 2));
+	for (size_t i = 0; i < 2; i++)
+		cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "/told", i)->head.count, 2));
 }
 
 /* --- where
