@@ -103,7 +103,7 @@ $(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o) $(TRACEE_LD)
 
 # --- the launcher: static, musl -------------------------------------------------------------------------
 LAUNCHER_SRC := $(wildcard launcher/*.c) \
-	$(addprefix common/,buf.c err.c fork.c namespace.c path.c probe.c)
+	$(addprefix common/,buf.c bwrap.c err.c fork.c namespace.c path.c probe.c)
 $(BUILD)/launcher/%.o: %.c
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fPIE -ffunction-sections -fdata-sections \
@@ -143,7 +143,7 @@ $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 $(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/lookup.o
 
 # The launcher's parts, but for its main, work with any libc.
-LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c common/%,$(LAUNCHER_SRC)))
+LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c %/memory.c common/%,$(LAUNCHER_SRC)))
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ)) $(LAUNCHER_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CRITERION_WARN) $(CFLAGS) $(SAN) $(LDFLAGS) \

@@ -130,6 +130,39 @@ int sb_namespaces_enter(bool own_net, struct sb_rights *ret, struct sb_err *err)
 	return 0;
 }
 
+int sb_mounts_enter(bool own_net, struct sb_err *err)
+{
+	if (unshare(CLONE_NEWNS | (own_net ? CLONE_NEWNET : 0)) < 0)
+		return sb_fail(err, errno, "make a mount namespace (unshare)");
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return sb_fail(err, errno, "keep our mounts to ourselves (mount)");
+	if (own_net)
+		raise_loopback();
+	return 0;
+}
+
+int sb_chroot_try(struct sb_err *err)
+{
+	if (chroot("/") == 0)
+		return 0;
+	return sb_fail(err, SB_ESAID,
+		       "it needs root or CAP_SYS_CHROOT (chroot: %s): run it as root, or "
+		       "set SIDEBUNDLE_RUN_MODE=auto",
+		       strerror(errno));
+}
+
+int sb_capabilities_drop(struct sb_err *err)
+{
+	const struct caps none[2] = {{0}, {0}};
+
+	if (geteuid() == 0)
+		return 0;
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* new in Linux 4.3 */
+	if (syscall(SYS_capset, &caps_v3, none) < 0)
+		return sb_fail(err, errno, "drop our capabilities");
+	return 0;
+}
+
 int sb_rights_drop(const struct sb_rights *rights, struct sb_err *err)
 {
 	struct caps caps[2] = {{0}, {0}};

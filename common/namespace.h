@@ -21,5 +21,14 @@ struct sb_rights {
  * that allow nothing. The line of a refusal names the remedy.
  */
 int sb_namespaces_enter(bool own_net, struct sb_rights *ret, struct sb_err *err);
+/* The same by the caller's own rights, without a user namespace; -EPERM where they do not allow it.
+ */
+int sb_mounts_enter(bool own_net, struct sb_err *err);
 /* Gives back what the namespace granted. */
 int sb_rights_drop(const struct sb_rights *rights, struct sb_err *err);
+/* chroot(2) into where we are already: what is allowed shows, and nothing changes but our root. */
+int sb_chroot_try(struct sb_err *err);
+/*
+ * A user that is not root keeps no capability, also none that the next program would inherit.
+ */
+int sb_capabilities_drop(struct sb_err *err);

@@ -66,6 +66,17 @@ int sb_probe_namespace(struct sb_err *err)
 	return sb_probe_child(enter, NULL, err);
 }
 
+static int change_root(void *arg, struct sb_err *err)
+{
+	(void)arg;
+	return sb_chroot_try(err);
+}
+
+int sb_probe_chroot(struct sb_err *err)
+{
+	return sb_probe_child(change_root, NULL, err);
+}
+
 int sb_probe_memory(struct sb_err *err)
 {
 	/* A child has what we have, at the same place. */

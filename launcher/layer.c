@@ -141,7 +141,9 @@ static int mount_here(struct launch_layer *layer, const struct launch_ops *ops, 
 		return sb_fail(err, errno, "keep overlay's attributes in '%s'", layer->path.s);
 	layer->overlay = overlay;
 	rc = launch_layer_fill(layer, ops, err);
-	if (rc < 0)
+	if (rc == 0 && layer->mounts == LAUNCH_MOUNTS_NONE)
+		rc = launch_layer_copy(layer, ops, err);
+	if (rc < 0 || layer->mounts != LAUNCH_MOUNTS_OURS)
 		return rc;
 	return overlay ? launch_layer_mount_overlay(layer, err)
 		       : launch_layer_mount_parts(layer, err);
@@ -155,7 +157,7 @@ static int try_place(struct launch_layer *layer, const char *place,
 
 	/* A tmpfs that was tried for overlay is not where this one lies. */
 	layer->tmpfs = false;
-	if (rc == 0)
+	if (rc == 0 && reaper)
 		rc = launch_reaper_add(reaper, layer->path.s, false, err);
 	return rc < 0 ? rc : mount_here(layer, ops, overlay, err);
 }
@@ -179,6 +181,7 @@ static int try_all(struct launch_layer *layer, const struct launch_places *place
 		   struct sb_err *err)
 {
 	auto_buf home_cache = SB_BUF_INIT;
+	bool ours = layer->mounts == LAUNCH_MOUNTS_OURS;
 	int rc = -1;
 
 	if (!places->cache && places->home && places->home[0] == '/' &&
@@ -189,10 +192,14 @@ static int try_all(struct launch_layer *layer, const struct launch_places *place
 		places->cache ? places->cache : home_cache.s,
 		"/var/tmp",
 		"/tmp",
+		ours ? NULL : "/dev/shm", /* memory is as good there as a tmpfs of ours */
 	};
-	for (size_t i = 0; reaper && rc < 0 && i < sizeof candidates / sizeof *candidates; i++)
+	for (size_t i = 0;
+	     (reaper || !ours) && rc < 0 && i < sizeof candidates / sizeof *candidates; i++)
 		if (candidates[i] && candidates[i][0] == '/')
 			rc = try_place(layer, candidates[i], reaper, ops, overlay, err);
+	if (rc < 0 && !ours)
+		return sb_wrap(err, "no room for what the program writes (set TMPDIR)");
 	return rc < 0 ? try_tmpfs(layer, ops, overlay, err) : rc;
 }
 
@@ -200,15 +207,16 @@ int launch_layer_make(struct launch_layer *layer, const struct launch_places *pl
 		      const struct launch_reaper *reaper, const struct launch_ops *ops,
 		      struct sb_err *err)
 {
+	bool overlay = layer->mounts == LAUNCH_MOUNTS_OURS;
 	struct sb_err refused = SB_ERR_INIT;
 	int rc;
 
 	if (layer->claim < 0) {
-		rc = try_all(layer, places, reaper, ops, true, &refused);
+		rc = overlay ? try_all(layer, places, reaper, ops, true, &refused) : -1;
 		return rc < 0 ? try_all(layer, places, reaper, ops, false, err) : rc;
 	}
 	rc = reaper ? launch_reaper_add(reaper, layer->path.s, true, err) : 0;
-	if (rc == 0 && mount_here(layer, ops, true, &refused) < 0)
+	if (rc == 0 && (!overlay || mount_here(layer, ops, true, &refused) < 0))
 		rc = mount_here(layer, ops, false, err);
 	return rc < 0 ? sb_wrap(err, "SIDEBUNDLE_WRITABLE") : rc;
 }

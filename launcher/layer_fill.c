@@ -13,15 +13,9 @@
 #include "launcher/layer.h"
 #include "launcher/tree.h"
 
-/* Relative to a directory of ours: "/" is ".". */
-static const char *inside(const char *path)
-{
-	return path[1] ? path + 1 : ".";
-}
-
 static bool payload_stat(const struct launch_layer *layer, const char *path, struct stat *ret)
 {
-	return fstatat(layer->payload_fd, inside(path), ret, AT_SYMLINK_NOFOLLOW) == 0;
+	return fstatat(layer->payload_fd, launch_inside(path), ret, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* The payload's times, so that making something in a directory does not make it look newer. */
@@ -32,7 +26,8 @@ static void restore_times(const struct launch_layer *layer, const char *path)
 	if (!payload_stat(layer, path, &st))
 		return;
 	const struct timespec times[2] = {st.st_atim, st.st_mtim};
-	(void)utimensat(layer->upper, inside(path), times, AT_SYMLINK_NOFOLLOW); /* only looks */
+	(void)utimensat(layer->upper, launch_inside(path), times,
+			AT_SYMLINK_NOFOLLOW); /* only looks */
 }
 
 static void parent_of(const char *path, struct sb_buf *buf)
@@ -55,17 +50,17 @@ static int make_one(const struct launch_layer *layer, const char *path, mode_t m
 
 	if (payload_stat(layer, path, &st) && S_ISDIR(st.st_mode))
 		mode = (st.st_mode & 07777) | (mode == 01777 ? 01777 : 0700);
-	if (mkdirat(layer->upper, inside(path), 0700) < 0) {
+	if (mkdirat(layer->upper, launch_inside(path), 0700) < 0) {
 		if (errno != EEXIST)
 			return sb_fail(err, errno, "make '%s' in the writable layer", path);
-		if (fstatat(layer->upper, inside(path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (fstatat(layer->upper, launch_inside(path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISDIR(st.st_mode))
 			return 0;
-		if (unlinkat(layer->upper, inside(path), 0) < 0 ||
-		    mkdirat(layer->upper, inside(path), 0700) < 0)
+		if (unlinkat(layer->upper, launch_inside(path), 0) < 0 ||
+		    mkdirat(layer->upper, launch_inside(path), 0700) < 0)
 			return sb_fail(err, errno, "replace '%s' in the writable layer", path);
 	}
-	if (fchmodat(layer->upper, inside(path), mode, 0) < 0)
+	if (fchmodat(layer->upper, launch_inside(path), mode, 0) < 0)
 		return sb_fail(err, errno, "set the mode of '%s' in the writable layer", path);
 	restore_times(layer, path);
 	return 0;
@@ -78,8 +73,9 @@ static int make_dir(const struct launch_layer *layer, const char *path, mode_t m
 	struct stat st;
 	int rc = 0;
 
-	if (!path[1] || (fstatat(layer->upper, inside(path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			 S_ISDIR(st.st_mode)))
+	if (!path[1] ||
+	    (fstatat(layer->upper, launch_inside(path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	     S_ISDIR(st.st_mode)))
 		return 0;
 	parent_of(path, &parent);
 	if (!parent.s)
@@ -113,7 +109,7 @@ static int make_file(const struct launch_layer *layer, const struct launch_op *o
 	int rc = make_parent(layer, op->dest, err);
 	if (rc < 0)
 		return rc;
-	auto_fd int fd = openat(layer->upper, inside(op->dest),
+	auto_fd int fd = openat(layer->upper, launch_inside(op->dest),
 				O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
 					(op->kind == LAUNCH_TEXT ? O_TRUNC : 0),
 				0644);
@@ -136,7 +132,8 @@ static int make_link(const struct launch_layer *layer, const struct launch_op *o
 	if (payload_stat(layer, op->dest, &st))
 		return 0;
 	rc = make_parent(layer, op->dest, err);
-	if (rc == 0 && symlinkat(op->source, layer->upper, inside(op->dest)) < 0 && errno != EEXIST)
+	if (rc == 0 && symlinkat(op->source, layer->upper, launch_inside(op->dest)) < 0 &&
+	    errno != EEXIST)
 		rc = sb_fail(err, errno, "make link '%s' in the writable layer", op->dest);
 	return rc;
 }
@@ -178,9 +175,9 @@ static int make_copy(const struct launch_layer *layer, const struct launch_op *o
 
 	if (rc < 0 || !there || (layer->overlay && !frozen && (layer->privileged || is_ours(&st))))
 		return rc;
-	auto_fd int from = openat(layer->payload_fd, inside(op->dest),
+	auto_fd int from = openat(layer->payload_fd, launch_inside(op->dest),
 				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	auto_fd int to = openat(layer->upper, inside(op->dest),
+	auto_fd int to = openat(layer->upper, launch_inside(op->dest),
 				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (from < 0 || to < 0)
 		return sb_fail(err, errno, "open '%s' to copy it", op->dest);

@@ -31,7 +31,26 @@ int launch_layer_mount_overlay(const struct launch_layer *layer, struct sb_err *
 	return rc;
 }
 
-static int bind_part(const char *from, int to_fd, const char *to, mode_t type, struct sb_err *err)
+/*
+ * Modes that nobody else gives: in a layer that is kept, a mount point of an earlier run is to be
+ * mounted over again, and a directory that the program made is to be entered.
+ */
+enum { POINT_DIR = 01551, POINT_FILE = 01440 };
+
+static bool is_point(const struct stat *st)
+{
+	return (S_ISDIR(st->st_mode) && (st->st_mode & 07777) == POINT_DIR) ||
+	       (S_ISREG(st->st_mode) && (st->st_mode & 07777) == POINT_FILE);
+}
+
+/* What every step of the walk needs. */
+struct walk {
+	launch_bind_fn *bind;
+	void *arg;
+};
+
+static int show_part(const struct walk *walk, const char *from, int to_fd, const char *to,
+		     mode_t type, struct sb_err *err)
 {
 	const char *name = strrchr(to, '/') + 1;
 	char target[PATH_MAX];
@@ -46,14 +65,32 @@ static int bind_part(const char *from, int to_fd, const char *to, mode_t type, s
 			       ? sb_fail(err, errno, "make link '%s'", to)
 			       : 0;
 	}
-	if (S_ISDIR(type) ? mkdirat(to_fd, name, 0755) < 0
-			  : mknodat(to_fd, name, S_IFREG | 0644, 0) < 0)
+	if (S_ISDIR(type) ? mkdirat(to_fd, name, POINT_DIR) < 0
+			  : mknodat(to_fd, name, S_IFREG | POINT_FILE, 0) < 0)
 		return sb_fail(err, errno, "make '%s'", to);
-	return launch_mount_bind(from, to, true, err);
+	return walk->bind(from, to, walk->arg, err);
 }
 
-/* What `to` has already was put there by launch_layer_fill(): a directory is entered. */
-static int bind_parts(const char *from, const char *to, struct sb_err *err)
+static int show_parts(const struct walk *walk, const char *from, const char *to,
+		      struct sb_err *err);
+
+/* What `to` has already was put there by launch_layer_fill(), or by an earlier run. */
+static int show_name(const struct walk *walk, int from_fd, int to_fd, const char *from,
+		     const char *to, struct sb_err *err)
+{
+	const char *name = strrchr(from, '/') + 1;
+	struct stat st, there;
+
+	if (fstatat(from_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return sb_fail(err, errno, "look at '%s'", from);
+	if (fstatat(to_fd, name, &there, AT_SYMLINK_NOFOLLOW) < 0)
+		return show_part(walk, from, to_fd, to, st.st_mode, err);
+	if (is_point(&there) && (there.st_mode & S_IFMT) == (st.st_mode & S_IFMT))
+		return walk->bind(from, to, walk->arg, err);
+	return S_ISDIR(st.st_mode) && S_ISDIR(there.st_mode) ? show_parts(walk, from, to, err) : 0;
+}
+
+static int show_parts(const struct walk *walk, const char *from, const char *to, struct sb_err *err)
 {
 	struct dirent *d;
 	int rc = 0;
@@ -65,28 +102,36 @@ static int bind_parts(const char *from, const char *to, struct sb_err *err)
 	while (rc == 0 && (d = readdir(dir))) {
 		auto_buf from_path = SB_BUF_INIT;
 		auto_buf to_path = SB_BUF_INIT;
-		struct stat st, there;
 
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
 		if (sb_buf_printf(&from_path, "%s/%s", from, d->d_name) < 0 ||
 		    sb_buf_printf(&to_path, "%s/%s", to, d->d_name) < 0)
 			return sb_fail(err, ENOMEM, "bind '%s'", from);
-		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return sb_fail(err, errno, "look at '%s'", from_path.s);
-		if (fstatat(to_fd, d->d_name, &there, AT_SYMLINK_NOFOLLOW) < 0)
-			rc = bind_part(from_path.s, to_fd, to_path.s, st.st_mode, err);
-		else if (S_ISDIR(st.st_mode) && S_ISDIR(there.st_mode))
-			rc = bind_parts(from_path.s, to_path.s, err);
+		rc = show_name(walk, dirfd(dir), to_fd, from_path.s, to_path.s, err);
 	}
 	return rc;
+}
+
+int launch_layer_parts(const struct launch_layer *layer, const char *to, launch_bind_fn *bind,
+		       void *arg, struct sb_err *err)
+{
+	const struct walk walk = {bind, arg};
+
+	return show_parts(&walk, layer->payload, to, err);
+}
+
+static int bind_now(const char *from, const char *to, void *arg, struct sb_err *err)
+{
+	(void)arg;
+	return launch_mount_bind(from, to, true, err);
 }
 
 int launch_layer_mount_parts(const struct launch_layer *layer, struct sb_err *err)
 {
 	if (mount("upper", "root", NULL, MS_BIND | MS_REC, NULL) < 0)
 		return sb_fail(err, errno, "bind '%s/upper'", layer->path.s);
-	int rc = bind_parts(layer->payload, "root", err);
+	int rc = launch_layer_parts(layer, "root", bind_now, NULL, err);
 	/* Half a view must not be in the way of another attempt. */
 	if (rc < 0)
 		(void)umount2("root", MNT_DETACH);

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "launcher/bundle.h"
+#include "launcher/inner.h"
 #include "launcher/mode.h"
 #include "launcher/plan.h"
 
@@ -83,6 +84,12 @@ int main(int argc, char **argv)
 	const char *execfn = (const char *)getauxval(AT_EXECFN);
 
 	(void)argc;
+	int inner = launch_inner_fd(execfn, argv);
+	if (inner >= 0) {
+		(void)launch_inner_run(inner, &err);
+		(void)sb_wrap(&err, "bwrap mode");
+		return fail(&err);
+	}
 	if (launch_bundle_find("/proc/self/exe", execfn, &dir, &name, &err) < 0)
 		return fail(&err);
 	if (launch_plan_read(dir.s, &plan, &err) < 0)

@@ -4,8 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Strictest first. */
-static const struct launch_mode *const modes[] = {&launch_mode_namespace, &launch_mode_host, NULL};
+/* What auto may take comes first, the strictest before the others. */
+static const struct launch_mode *const modes[] = {&launch_mode_namespace, &launch_mode_host,
+						  &launch_mode_bwrap, &launch_mode_chroot, NULL};
 
 int launch_mode_choose(const char *name, const struct launch_mode **ret, struct sb_err *ret_why,
 		       struct sb_err *err)
@@ -24,10 +25,10 @@ int launch_mode_choose(const char *name, const struct launch_mode **ret, struct 
 		*ret_why = why;
 		return 0;
 	}
-	return sb_fail(
-		err, SB_ESAID,
-		"there is no run mode '%s': set SIDEBUNDLE_RUN_MODE to namespace, host or auto",
-		name);
+	return sb_fail(err, SB_ESAID,
+		       "there is no run mode '%s': set SIDEBUNDLE_RUN_MODE to host, namespace, "
+		       "bwrap, chroot or auto",
+		       name);
 }
 
 int launch_exec(const char *path, const char *seen, char *const *argv, char *const *environment,

@@ -31,11 +31,12 @@ struct launch_mode {
 /* Codes beside those of common/err.h; the line says it all. */
 enum { LAUNCH_NOT_FOUND = SB_ESAID + 100, LAUNCH_NOT_RUNNABLE };
 
-extern const struct launch_mode launch_mode_namespace, launch_mode_host;
+extern const struct launch_mode launch_mode_namespace, launch_mode_bwrap, launch_mode_chroot,
+	launch_mode_host;
 
 /*
- * The mode of that name, or for "auto" the first that works here. *ret_why, where there is
- * something to say, tells why not a stricter one.
+ * The mode of that name, or for "auto" the stricter of namespace and host that works here.
+ * *ret_why, where there is something to say, tells why not a stricter one.
  */
 int launch_mode_choose(const char *name, const struct launch_mode **ret, struct sb_err *ret_why,
 		       struct sb_err *err);

@@ -137,13 +137,13 @@ static int part(void *arg)
 	_exit(0);
 }
 
-int launch_reaper_start(int hold, struct launch_reaper *ret, struct sb_err *err)
+int launch_reaper_start(int hold, bool by_process, struct launch_reaper *ret, struct sb_err *err)
 {
 	_Alignas(16) char stack[16384];
 	int ends[2];
 	int status;
 
-	auto_fd int inotify = inotify_init1(IN_CLOEXEC);
+	auto_fd int inotify = by_process ? -1 : inotify_init1(IN_CLOEXEC);
 	auto_fd int pidfd = -1;
 	/* The instances of a user are few, and desktops use them up. */
 	if (inotify < 0)

@@ -30,8 +30,11 @@ struct launch_reaper {
 		-1, -1     \
 	}
 
-/* `hold` (-1: none) is a descriptor that the reaper keeps open until it is done: a lock. */
-int launch_reaper_start(int hold, struct launch_reaper *ret, struct sb_err *err);
+/*
+ * `hold` (-1: none) is a descriptor that the reaper keeps open until it is done: a lock. Where
+ * `by_process` there is no namespace, and it waits for the end of our process.
+ */
+int launch_reaper_start(int hold, bool by_process, struct launch_reaper *ret, struct sb_err *err);
 /* `dir` (absolute) is to be removed with all that is in it; where `keep`, only our own parts. */
 int launch_reaper_add(const struct launch_reaper *reaper, const char *dir, bool keep,
 		      struct sb_err *err);

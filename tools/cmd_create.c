@@ -37,7 +37,7 @@ static const struct sb_option table[] = {
 	ROW("out-dir", SB_OPT_STRING, "DIR", "where to put it (default target/bundles)", NULL,
 	    out_dir),
 	ROW("run-mode", SB_OPT_CHOICE, "MODE", "what the entries use (default host)",
-	    "host|namespace|auto", run_mode),
+	    "host|namespace|bwrap|chroot|auto", run_mode),
 	ROW("trace-backend", SB_OPT_STRING, "BACKEND", "for ::trace= (default auto)", NULL,
 	    trace_backend),
 	ROW("trace-root", SB_OPT_STRING, "DIR", "take files from DIR, as if it were /", NULL,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/bwrap.h"
 #include "common/cleanup.h"
 #include "common/facts.h"
 #include "common/json.h"
@@ -73,14 +74,33 @@ static int probe_namespace(struct sb_err *err)
 	return rc < 0 ? rc : sb_probe_namespace(err);
 }
 
-/* Strictest first, as auto takes them. */
+static int probe_bwrap(struct sb_err *err)
+{
+	int rc = probe_launcher(err);
+
+	return rc < 0 ? rc : sb_probe_bwrap(err);
+}
+
+static int probe_chroot(struct sb_err *err)
+{
+	int rc = probe_launcher(err);
+
+	return rc < 0 ? rc : sb_probe_chroot(err);
+}
+
+/* Strictest first of those that auto takes; then the others. */
 static const struct {
 	const char *name, *summary, *needs;
 	int (*probe)(struct sb_err *err);
+	bool automatic;
 } modes[] = {
 	{"namespace", "the bundle as /, by namespaces of our own", "user namespaces",
-	 probe_namespace},
-	{"host", "this machine, with the bundle's libraries", NULL, probe_launcher},
+	 probe_namespace, true},
+	{"host", "this machine, with the bundle's libraries", NULL, probe_launcher, true},
+	{"bwrap", "the bundle as /, through bubblewrap", "bubblewrap, user namespaces", probe_bwrap,
+	 false},
+	{"chroot", "the bundle as /, through chroot", "root, or CAP_SYS_CHROOT", probe_chroot,
+	 false},
 };
 
 static void judge(struct way *way, int rc, const struct sb_err *err)
@@ -119,7 +139,7 @@ static void examine(struct findings *f)
 				    .summary = modes[i].summary,
 				    .needs = modes[i].needs};
 		judge(way, modes[i].probe(&why), &why);
-		if (way->usable && !f->mode)
+		if (way->usable && modes[i].automatic && !f->mode)
 			f->mode = way->name;
 	}
 	f->fact_count = sb_facts(f->facts);

@@ -18,7 +18,7 @@ struct run_options {
 
 static const struct sb_option options[] = {
 	{"run-mode", 0, SB_OPT_CHOICE, "MODE", "how the program sees the bundle's files",
-	 "host|namespace|auto", offsetof(struct run_options, mode)},
+	 "host|namespace|bwrap|chroot|auto", offsetof(struct run_options, mode)},
 	{NULL, 0, SB_OPT_FLAG, NULL, NULL, NULL, 0},
 };
 

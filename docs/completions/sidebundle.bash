@@ -12,7 +12,7 @@ _sidebundle() {
 	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
 	-b | --backend | --trace-backend) COMPREPLY=($(compgen -W 'auto audit notify fanotify off' -- "$cur")); return ;;
 	--io-uring) COMPREPLY=($(compgen -W 'refuse allow' -- "$cur")); return ;;
-	--run-mode) COMPREPLY=($(compgen -W 'host namespace auto' -- "$cur")); return ;;
+	--run-mode) COMPREPLY=($(compgen -W 'host namespace bwrap chroot auto' -- "$cur")); return ;;
 	-f | --format)
 		case $command in
 		show) COMPREPLY=($(compgen -W 'table paths json' -- "$cur")) ;;

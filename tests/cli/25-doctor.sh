@@ -54,6 +54,18 @@ if has_userns; then
 		expect_match '^no: .*user namespaces.*unprivileged_userns_clone=1' says run_modes namespace lockdown no-userns --
 	check "user namespaces without rights: the other remedy" \
 		expect_match '^no: .*no rights in them.*apparmor_restrict_unprivileged_userns=0' says run_modes namespace lockdown no-mount --
+	if command -v bwrap >/dev/null; then
+		check "bwrap works" expect_output yes says run_modes bwrap
+		check "refused, it says so in bubblewrap's words" \
+			expect_match '^no: .*bwrap.* failed: .*SIDEBUNDLE_RUN_MODE=auto' says run_modes bwrap lockdown no-userns --
+	else
+		skip_check "bwrap" "the program bwrap is missing"
+	fi
+	check "bwrap: one that is none" expect_match "^no: SIDEBUNDLE_BWRAP: '/none' is no program" \
+		says run_modes bwrap env SIDEBUNDLE_BWRAP=/none
+	check "chroot takes a right" expect_match '^no: it needs root or CAP_SYS_CHROOT' says run_modes chroot
+	check "and works with it" expect_output yes says run_modes chroot unshare -r
+	check "auto takes neither" expect_match '^auto +takes (namespace|host)$' doctor
 	check "the host is left: 0" expect_status 0 lockdown no-userns no-ptrace no-seccomp -- sidebundle doctor
 	check "auto then takes audit" expect_match '^auto +takes audit' lockdown no-userns no-ptrace no-seccomp -- sidebundle doctor
 	check "and says why not better ones, where there are" bash -c '

@@ -171,5 +171,5 @@ check "auto takes host where it must" expect_match '^host$' auto "$SB_TOOLS/lock
 check "also where they come without rights" expect_match '^host$' auto "$SB_TOOLS/lockdown" no-mount --
 check "and says why" expect_match '^sidebundle: host mode .*not namespace: .*user namespaces' \
 	auto "$SB_TOOLS/lockdown" no-userns --
-check "a mode that is none is 125" expect_status 125 env SIDEBUNDLE_RUN_MODE=bwrap b/bin/sh -c :
+check "a mode that is none is 125" expect_status 125 env SIDEBUNDLE_RUN_MODE=fakechroot b/bin/sh -c :
 check "what failed leaves nothing" nothing_left

@@ -79,6 +79,6 @@ check "run: an unknown entry" expect_match "no entry 'nope', but: busybox" sideb
 check "run: which is a usage error too" expect_status 2 sidebundle run one nope
 check "run: --run-mode" expect_match '^sidebundle: host mode' \
 	env SIDEBUNDLE_VERBOSE=1 sidebundle run one --run-mode host busybox true
-check "run: an unknown mode" expect_status 2 sidebundle run one --run-mode chroot busybox true
+check "run: an unknown mode" expect_status 2 sidebundle run one --run-mode fakechroot busybox true
 check "run: no bundle" expect_status 2 sidebundle run
 check "run: not a bundle" expect_match 'is .* a bundle' sidebundle run list

@@ -1,0 +1,87 @@
+/*
+ * The payload as "/" by chroot(2). Where mounts are allowed they are made in a namespace of our
+ * own, as in namespace mode; where they are not, the root is a copy, without /proc and without the
+ * caller's directories.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/namespace.h"
+#include "common/probe.h"
+#include "launcher/layer.h"
+#include "launcher/mode.h"
+#include "launcher/mounts.h"
+#include "launcher/reaper.h"
+#include "launcher/session.h"
+
+/* The root is ready, at DIR/root or DIR/upper: into it. */
+static int change_root(const struct launch_layer *layer, const struct launch_session *session,
+		       struct sb_err *err)
+{
+	const struct launch_ops none = {NULL, 0, 0};
+
+	return layer->mounts == LAUNCH_MOUNTS_OURS ? launch_mount_chroot("root", &session->ops, err)
+						   : launch_mount_chroot("upper", &none, err);
+}
+
+/*
+ * Whether mounts are allowed has to be known before the reaper starts, and it before the namespace
+ * is made: so it is tried twice.
+ */
+static int try_mounts(void *arg, struct sb_err *err)
+{
+	return sb_mounts_enter(*(bool *)arg, err);
+}
+
+static int enter(const struct launch_request *request, struct launch_session *session,
+		 struct sb_err *err)
+{
+	struct launch_layer layer = LAUNCH_LAYER_INIT;
+	struct launch_reaper reaper = LAUNCH_REAPER_INIT;
+	struct sb_err none = SB_ERR_INIT;
+	bool mounts = sb_probe_child(try_mounts, &session->own_net, &none) == 0;
+
+	layer.bundle = request->bundle;
+	layer.payload = request->payload;
+	layer.privileged = geteuid() == 0;
+	layer.mounts = mounts ? LAUNCH_MOUNTS_OURS : LAUNCH_MOUNTS_NONE;
+	if (!mounts && session->own_net)
+		return sb_fail(err, SB_ESAID,
+			       "SIDEBUNDLE_NET=0 needs CAP_SYS_ADMIN: unset it, or set "
+			       "SIDEBUNDLE_RUN_MODE=namespace");
+	int rc = launch_layer_claim(&layer, &session->places, err);
+	/* Process 1 would get the reaper as its child, and takes it along when it ends. */
+	bool reaped =
+		getpid() != 1 && launch_reaper_start(layer.claim, !mounts, &reaper, &none) == 0;
+	if (rc == 0 && mounts)
+		rc = sb_mounts_enter(session->own_net, err);
+	if (rc == 0)
+		rc = launch_layer_make(&layer, &session->places, reaped ? &reaper : NULL,
+				       &session->ops, err);
+	if (rc == 0)
+		rc = change_root(&layer, session, err);
+	if (rc == 0 && reaped && mounts && !layer.tmpfs)
+		rc = launch_reaper_watch(&reaper, layer.overlay ? "/" : "/dev", err);
+	launch_layer_close(&layer);
+	return rc;
+}
+
+static int run(const struct launch_request *request, struct sb_err *err)
+{
+	struct launch_session session = LAUNCH_SESSION_INIT;
+	/* First: a caller without the right is to hear of this, and of nothing else. */
+	int rc = sb_chroot_try(err);
+
+	if (rc == 0)
+		rc = launch_session_plan(request, &session, err);
+	if (rc == 0)
+		rc = enter(request, &session, err);
+	if (rc == 0)
+		rc = sb_capabilities_drop(err);
+	if (rc == 0)
+		rc = launch_session_exec(request, &session, err);
+	launch_session_free(&session);
+	return rc;
+}
+
+const struct launch_mode launch_mode_chroot = {"chroot", sb_probe_chroot, run};

@@ -1,0 +1,96 @@
+#include "launcher/session.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "launcher/command.h"
+#include "launcher/view.h"
+
+const char *launch_variable(const struct launch_request *request, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char *const *e = request->environment; *e; e++)
+		if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
+			return *e + len + 1;
+	return NULL;
+}
+
+static int plan_view(const struct launch_request *request, struct launch_session *s,
+		     struct sb_err *err)
+{
+	const char *user = launch_variable(request, "LOGNAME");
+	const struct launch_view view = {
+		.payload = request->payload,
+		.machine = "",
+		.entry = request->entry,
+		.bind = launch_variable(request, "SIDEBUNDLE_BIND"),
+		.cwd = request->cwd,
+		.home = launch_variable(request, "HOME"),
+		.tmpdir = launch_variable(request, "TMPDIR"),
+		.user = user ? user : launch_variable(request, "USER"),
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+
+	return launch_view_plan(&view, &s->ops, &s->start, err);
+}
+
+/*
+ * A replay executes what the traced command did, by the same name from the same directory: a script
+ * is told this name, and may print it.
+ */
+static const char *file_of(const struct launch_entry *entry)
+{
+	const char *name = entry->cwd && entry->args.count ? entry->args.items[0] : NULL;
+
+	return name && strchr(name, '/') ? name : entry->exec;
+}
+
+int launch_session_plan(const struct launch_request *request, struct launch_session *ret,
+			struct sb_err *err)
+{
+	const struct launch_entry *entry = request->entry;
+	const char *net = launch_variable(request, "SIDEBUNDLE_NET");
+
+	ret->mask = umask(0);
+	ret->own_net = net && strcmp(net, "0") == 0;
+	ret->places = (struct launch_places){
+		.writable = launch_variable(request, "SIDEBUNDLE_WRITABLE"),
+		.tmpdir = launch_variable(request, "TMPDIR"),
+		.cache = launch_variable(request, "XDG_CACHE_HOME"),
+		.home = launch_variable(request, "HOME"),
+	};
+	ret->file = file_of(entry);
+	int rc = plan_view(request, ret, err);
+	if (rc == 0 &&
+	    launch_strings_add(&ret->argv, launch_command_name(entry, request->argv)) < 0)
+		rc = sb_fail(err, ENOMEM, "copy the arguments");
+	if (rc == 0)
+		rc = launch_command_args(entry, request->argv, &ret->argv, err);
+	if (rc == 0)
+		rc = launch_command_env(request->plan, entry, request->environment, false,
+					&ret->environment, err);
+	return rc;
+}
+
+int launch_session_exec(const struct launch_request *request, struct launch_session *session,
+			struct sb_err *err)
+{
+	/* The caller's own directory may be hidden: the root then. A recorded one has to be there.
+	 */
+	if (chdir(session->start.s) < 0 && request->entry->cwd)
+		return sb_fail(err, errno, "go to the recorded directory '%s'", session->start.s);
+	(void)umask(session->mask);
+	return launch_exec(session->file, request->entry->exec, launch_strings_list(&session->argv),
+			   launch_strings_list(&session->environment), err);
+}
+
+void launch_session_free(struct launch_session *session)
+{
+	launch_ops_free(&session->ops);
+	launch_strings_free(&session->argv);
+	launch_strings_free(&session->environment);
+	sb_buf_free(&session->start);
+}
