@@ -136,6 +136,7 @@ static void note_exec(struct sb_collector *c, const struct chunk *k, const struc
 		      const char *root)
 {
 	struct image_exec *exec = images_add_exec(&c->images, SB_PLACE(k->number, held->offset));
+	const struct image_where *w = where_of(k, &c->record);
 
 	if (!exec) {
 		sb_sink_lost(c->sink, 1);
@@ -144,6 +145,7 @@ static void note_exec(struct sb_collector *c, const struct chunk *k, const struc
 	exec->image = k->image->id;
 	exec->path = intern(c, text(k, held->path));
 	exec->root = root;
+	exec->cwd = w ? w->cwd : "";
 	/* Only the program comes with its arguments. */
 	exec->expected = c->record.head.strings == 255;
 }
@@ -260,11 +262,24 @@ static struct image *exec_parent(struct sb_collector *c, struct image *image, ui
 	return place ? images_find(&c->images, exec->image) : before;
 }
 
+/* Under a filter of its own nobody asks where it is: where it was when it was exec'd. */
+static const char *cwd_of(struct sb_collector *c, uint64_t place)
+{
+	const struct image_exec *exec = place ? images_exec(&c->images, place) : NULL;
+	const char *told = record_string(&c->record, 0);
+
+	if (told && *told)
+		told = intern(c, told);
+	else
+		told = c->record.head.dirfd != 1 && exec ? exec->cwd : NULL;
+	return told ? told : "";
+}
+
 static void tell_process(struct sb_collector *c, const struct image *image,
 			 const struct image *parent)
 {
 	struct record *rec = &c->record;
-	const char *cwd = record_string(rec, 0);
+	const struct image_where *w = image_where(image, rec->head.where);
 	size_t first = rec->head.flags & SB_REC_DIR ? 2 : 1; /* of argv */
 
 	/* The strings end with the list that argv is. */
@@ -277,7 +292,7 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 		.ppid = rec->head.value,
 		.forked = rec->head.dirfd == 1,
 		.exe = image->exe,
-		.cwd = cwd && *cwd ? cwd : NULL,
+		.cwd = w && *w->cwd ? w->cwd : NULL,
 		.argv = rec->string_count > first ? &rec->strings[first] : NULL,
 	};
 	/* Whatever a static command started hangs below it. */
@@ -297,8 +312,8 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	struct image *parent = rec->head.dirfd == 1 ? fork_parent(c, image, rec->head.arg)
 						    : exec_parent(c, image, rec->head.arg, &again);
 	images_greet(&c->images, image, parent == image ? NULL : parent, rec->head.value);
-	const char *cwd = record_string(rec, 0);
-	if (image_set_where(image, rec->head.where, intern(c, cwd ? cwd : ""), image->root) < 0)
+	const char *cwd = cwd_of(c, rec->head.arg);
+	if (image_set_where(image, rec->head.where, cwd, image->root) < 0)
 		sb_sink_lost(c->sink, 1);
 	if (!again)
 		tell_process(c, image, parent == image ? NULL : parent);

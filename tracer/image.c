@@ -57,7 +57,7 @@ struct image_exec *images_add_exec(struct images *images, uint64_t place)
 		return e ? e->value : NULL;
 	struct image_exec *exec = calloc(1, sizeof *exec);
 	if (exec)
-		*exec = (struct image_exec){.place = place, .root = "", .worked = true};
+		*exec = (struct image_exec){.place = place, .root = "", .cwd = "", .worked = true};
 	e->value = exec;
 	return exec;
 }

@@ -42,10 +42,11 @@ struct image_exec {
 	uint64_t image;	  /* who called */
 	const char *path; /* absolute, in root */
 	const char *root;
-	bool expected; /* a hello: this is the program, not an interpreter on the way to one */
-	bool worked;   /* as far as is known: no failure came back */
-	bool blind;    /* a blind spot explains why there may be no hello */
-	bool unseen;   /* static: whoever says hello was started by it, with what it passed on */
+	const char *cwd; /* of who called; "" not known */
+	bool expected;	 /* a hello: this is the program, not an interpreter on the way to one */
+	bool worked;	 /* as far as is known: no failure came back */
+	bool blind;	 /* a blind spot explains why there may be no hello */
+	bool unseen;	 /* static: whoever says hello was started by it, with what it passed on */
 	struct image *heard; /* who said hello */
 };
 

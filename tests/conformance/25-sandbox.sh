@@ -7,6 +7,12 @@ for how in prctl seccomp; do
 	check "its own seccomp filter, by $how" traced "filter-$how" 0 "$T/sandboxed" $how "$d"
 done
 
+# What it starts asks the kernel nothing of its own either: where it stands is known from before.
+: >"$d/relative"
+also started "expect open 0 - $d/relative"
+check "a program that one under its own filter starts" traced started 0 \
+	env -C "$d" "$SB_TOOLS/lockdown" no-userns -- cat relative
+
 if has_userns; then
 	root=$(fresh root)
 	: >"$root/data"
