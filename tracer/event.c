@@ -45,7 +45,7 @@ static const struct {
 			     "its memory may not be read: the paths that it named were not seen"},
 	[SB_BLIND_DEBUGGER] =
 		{"debugger",
-		 "was refused as a debugger: what it wanted to trace is traced already"},
+		 "wanted to trace what is traced already: it was refused, or shown less"},
 	[SB_BLIND_NESTED] = {"nested",
 			     "traced by another sidebundle: what it did is in that trace"},
 };

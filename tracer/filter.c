@@ -93,6 +93,8 @@ static int by_number(const void *a, const void *b)
 
 static bool wanted(const struct sb_filter_spec *spec, const struct sb_syscall *row)
 {
+	if (row->act == SB_ACT_FILTER && spec->with_filters)
+		return true;
 	return spec->with_tracers || (row->act != SB_ACT_PTRACE && row->act != SB_ACT_FILTER);
 }
 

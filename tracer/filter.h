@@ -16,6 +16,7 @@ struct sb_filter_spec {
 	int free_exec;	    /* also exec from there; else exec is always acted upon */
 	int refuse_uring;   /* io_uring_setup fails with ENOSYS */
 	int with_tracers;   /* act upon ptrace and seccomp calls as well */
+	int with_filters;   /* upon the latter alone */
 };
 
 struct sb_filter {

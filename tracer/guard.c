@@ -60,6 +60,7 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 	struct sb_filter_spec filter = {
 		.action = SECCOMP_RET_USER_NOTIF,
 		.refuse_uring = !spec->trace->allow_uring,
+		.with_filters = true,
 	};
 
 	if (!g)

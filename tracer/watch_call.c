@@ -86,6 +86,8 @@ static bool matters(const struct sb_watch_call *call)
 	case SB_ACT_CHROOT:
 	case SB_ACT_URING:
 		return true;
+	case SB_ACT_FILTER:
+		return watch_filters_for_a_tracer(call);
 	case SB_ACT_PTRACE:
 		return call->call.args[0] == PTRACE_TRACEME ||
 		       call->call.args[0] == PTRACE_ATTACH || call->call.args[0] == PTRACE_SEIZE;
@@ -267,7 +269,8 @@ static void tell_bearing(struct sb_watch *w, const struct sb_watch_call *call, l
 		p->uring = true;
 		sb_sink_blind(w->spec.sink, SB_BLIND_URING, p->exe, 1);
 	}
-	if (call->touches.row->act == SB_ACT_PTRACE && result == -EPERM)
+	if ((call->touches.row->act == SB_ACT_PTRACE && result == -EPERM) ||
+	    call->touches.row->act == SB_ACT_FILTER)
 		sb_sink_blind(w->spec.sink, SB_BLIND_DEBUGGER, p->exe, 1);
 }
 

@@ -370,7 +370,7 @@ void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call)
 		return;
 	}
 	watch_moved(w, call, 0);
-	if (call->touches.row->act == SB_ACT_URING)
+	if (call->touches.row->act == SB_ACT_URING || call->touches.row->act == SB_ACT_FILTER)
 		watch_tell_result(w, call, 0);
 	for (unsigned i = 0; i < call->touches.count; i++)
 		watch_tell(w, call, i, call->names[i].outcome);

@@ -133,6 +133,11 @@ void watch_tell(struct sb_watch *w, struct sb_watch_call *call, unsigned i, int 
 /* Tells all of it. */
 void watch_tell_result(struct sb_watch *w, struct sb_watch_call *call, long result);
 
+/* --- watch_filter.c ------------------------------------------------------------------------------
+ */
+/* Its own filter is to show calls to a tracer or listener, which then gets few or none of them. */
+bool watch_filters_for_a_tracer(const struct sb_watch_call *call);
+
 /* --- watch_exec.c --------------------------------------------------------------------------------
  */
 /* The program that was asked for, and each interpreter on the way to what runs. */

@@ -89,7 +89,7 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 	case SB_ACT_PTRACE:
 		return spec->with_tracers && !in_page ? spec->action : SECCOMP_RET_ALLOW;
 	case SB_ACT_FILTER:
-		if (!spec->with_tracers)
+		if (!spec->with_tracers && !spec->with_filters)
 			return SECCOMP_RET_ALLOW;
 		return strcmp(row->name, "prctl") != 0 || data->args[0] == PR_SET_SECCOMP
 			       ? spec->action
@@ -106,7 +106,7 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 static const struct sb_filter_spec specs[] = {
 	{.action = TRACE},
 	{.action = TRACE, .refuse_uring = 1, .with_tracers = 1},
-	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .refuse_uring = 1},
+	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .refuse_uring = 1, .with_filters = 1},
 	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .free_exec = 1, .with_tracers = 1},
 };
 
