@@ -87,6 +87,12 @@ static int write_plan(const struct sb_draft *draft, const struct sb_bundle_spec 
 		      char *ret_hash, struct sb_err *err)
 {
 	struct sb_plan plan = {.mode = spec->run_mode,
+			       .kernel = draft->kernel,
+			       .cpu = draft->cpu,
+			       .binds = spec->binds,
+			       .binds_at = spec->binds_at,
+			       .no_home = spec->no_home,
+			       .no_net = spec->no_net,
 			       .set = spec->set_env,
 			       .entries = draft->entries,
 			       .count = draft->entry_count};

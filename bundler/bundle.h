@@ -12,8 +12,11 @@
 struct sb_bundle_spec {
 	const char *name, *run_mode;
 	const char *const *set_env; /* "K=V", NULL-terminated; may be NULL */
-	const char *launcher;	    /* the program behind every entry */
-	const char *start;	    /* host mode's (redirect/) */
+	/* For the modes that show the bundle as "/"; lists as in struct sb_plan. */
+	const char *const *binds, *const *binds_at;
+	bool no_home, no_net;
+	const char *launcher; /* the program behind every entry */
+	const char *start;    /* host mode's (redirect/) */
 	/* As in struct sb_payload_spec. */
 	const volatile sig_atomic_t *stop;
 	void (*progress)(void *arg, size_t done, size_t all);

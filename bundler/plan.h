@@ -6,6 +6,12 @@
  * plan are written together. All paths are payload paths: absolute, as the program sees them.
  *
  *   mode M               default run mode, before the first entry
+ *   kernel X.Y.Z       what the programs need at least, as uname(2) has it
+ *   cpu x86-64-vN      and the processor's level
+ *   bind SRC           a directory or file of the target to bind, and
+ *   bind-at DST        where (both repeated, one after the other)
+ *   home no            the user's home is not bound, unless asked for at launch
+ *   net no             no network, unless asked for at launch
  *   set K=V              environment that every entry gets, replacing the user's
  *   entry NAME           starts an entry: what follows is its own
  *     exec PATH          what to execute: an ELF program or a script

@@ -40,6 +40,14 @@ int sb_plan_write(const struct sb_plan *plan, struct sb_buf *ret, struct sb_err 
 
 	pair(&w, SB_PLAN_MAGIC, SB_PLAN_VERSION);
 	pair(&w, "mode", plan->mode);
+	pair(&w, "kernel", plan->kernel);
+	pair(&w, "cpu", plan->cpu);
+	for (size_t i = 0; plan->binds && plan->binds[i]; i++) {
+		pair(&w, "bind", plan->binds[i]);
+		pair(&w, "bind-at", plan->binds_at[i]);
+	}
+	pair(&w, "home", plan->no_home ? "no" : NULL);
+	pair(&w, "net", plan->no_net ? "no" : NULL);
 	pairs(&w, "set", plan->set);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct sb_plan_entry *e = &plan->entries[i];

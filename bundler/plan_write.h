@@ -1,6 +1,8 @@
 /* The launch plan as bytes, for the launcher to read: bundler/plan.h tells its form. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/buf.h"
 #include "common/err.h"
 
@@ -15,6 +17,9 @@ struct sb_plan_entry {
 
 struct sb_plan {
 	const char *mode;
+	const char *kernel, *cpu;		    /* what the programs need */
+	const char *const *binds, *const *binds_at; /* of the same length */
+	bool no_home, no_net;
 	const char *const *set;
 	const struct sb_plan_entry *entries;
 	size_t count;

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +92,22 @@ int launch_layer_claim(struct launch_layer *layer, const struct launch_places *p
 	return 0;
 }
 
+/* Whether programs may be among what is copied to the layer: overlay has them in the payload. */
+static bool copies_programs(const struct launch_layer *layer, const struct launch_ops *ops)
+{
+	for (size_t i = 0; i < ops->count; i++)
+		if (ops->items[i].kind == LAUNCH_COPY)
+			return true;
+	return layer->mounts == LAUNCH_MOUNTS_NONE;
+}
+
+static bool forbids_programs(const struct launch_layer *layer)
+{
+	struct statvfs st;
+
+	return statvfs(layer->path.s, &st) == 0 && st.f_flag & ST_NOEXEC;
+}
+
 /* A new directory of ours below `place`. */
 static int make_temporary(struct launch_layer *layer, const char *place, struct sb_err *err)
 {
@@ -159,6 +176,9 @@ static int try_place(struct launch_layer *layer, const char *place,
 	layer->tmpfs = false;
 	if (rc == 0 && reaper)
 		rc = launch_reaper_add(reaper, layer->path.s, false, err);
+	if (rc == 0 && !overlay && copies_programs(layer, ops) && forbids_programs(layer))
+		rc = sb_fail(err, SB_ESAID, "nothing in '%s' may be executed (mounted noexec)",
+			     place);
 	return rc < 0 ? rc : mount_here(layer, ops, overlay, err);
 }
 

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/needs.h"
 #include "launcher/bundle.h"
 #include "launcher/inner.h"
 #include "launcher/mode.h"
@@ -61,6 +63,7 @@ static int run(struct launch_request *request, struct sb_err *err)
 	const char *by = asked && *asked ? "by SIDEBUNDLE_RUN_MODE" : "the bundle's own";
 	const struct launch_mode *mode;
 	struct sb_err why = SB_ERR_INIT;
+	struct utsname machine;
 	char cwd[PATH_MAX];
 	int rc =
 		launch_mode_choose(asked && *asked ? asked : request->plan->mode, &mode, &why, err);
@@ -72,7 +75,12 @@ static int run(struct launch_request *request, struct sb_err *err)
 		request->cwd = cwd;
 	if (verbose())
 		say_mode(mode, by, &why);
-	rc = mode->run(request, err);
+	if (uname(&machine) == 0)
+		rc = sb_needs_kernel(request->plan->kernel, machine.release, err);
+	if (rc == 0)
+		rc = sb_needs_cpu(request->plan->cpu, err);
+	if (rc == 0)
+		rc = mode->run(request, err);
 	return sb_wrap(err, "%s mode", mode->name);
 }
 

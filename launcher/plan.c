@@ -11,7 +11,7 @@
 #include "common/cleanup.h"
 
 /* What a value has to look like. */
-enum form { FORM_ANY, FORM_PATH, FORM_ASSIGNMENT, FORM_NAME };
+enum form { FORM_ANY, FORM_PATH, FORM_ASSIGNMENT, FORM_NAME, FORM_NO };
 
 struct key {
 	const char *name;
@@ -22,6 +22,12 @@ struct key {
 
 static const struct key plan_keys[] = {
 	{"mode", FORM_NAME, false, offsetof(struct launch_plan, mode)},
+	{"kernel", FORM_NAME, false, offsetof(struct launch_plan, kernel)},
+	{"cpu", FORM_NAME, false, offsetof(struct launch_plan, cpu)},
+	{"bind", FORM_PATH, true, offsetof(struct launch_plan, binds)},
+	{"bind-at", FORM_PATH, true, offsetof(struct launch_plan, binds_at)},
+	{"home", FORM_NO, false, offsetof(struct launch_plan, home)},
+	{"net", FORM_NO, false, offsetof(struct launch_plan, net)},
 	{"set", FORM_ASSIGNMENT, true, offsetof(struct launch_plan, set)},
 	{NULL, FORM_ANY, false, 0},
 };
@@ -60,6 +66,8 @@ static bool has_form(enum form form, const char *value)
 	case FORM_NAME:
 		return *value && !strchr(value, '/') && strcmp(value, ".") != 0 &&
 		       strcmp(value, "..") != 0;
+	case FORM_NO:
+		return strcmp(value, "no") == 0;
 	case FORM_ANY:
 		break;
 	}
@@ -120,6 +128,8 @@ static int check_whole(const struct launch_plan *plan, struct sb_err *err)
 {
 	if (!plan->mode)
 		return sb_fail(err, SB_ESAID, "it names no run mode");
+	if (plan->binds.count != plan->binds_at.count)
+		return sb_fail(err, SB_ESAID, "a 'bind' is without its 'bind-at'");
 	for (size_t i = 0; i < plan->count; i++)
 		if (!plan->entries[i].exec)
 			return sb_fail(err, SB_ESAID, "entry '%s' has no program",
@@ -252,6 +262,8 @@ void launch_plan_free(struct launch_plan *plan)
 		launch_strings_free(&e->writable);
 	}
 	launch_strings_free(&plan->set);
+	launch_strings_free(&plan->binds);
+	launch_strings_free(&plan->binds_at);
 	free(plan->entries);
 	free(plan->bytes);
 	*plan = (struct launch_plan){0};

@@ -19,7 +19,10 @@ struct launch_entry {
 };
 
 struct launch_plan {
-	const char *mode; /* never NULL */
+	const char *mode;		       /* never NULL */
+	const char *kernel, *cpu;	       /* NULL: nothing needed */
+	const char *home, *net;		       /* "no", or NULL */
+	struct launch_strings binds, binds_at; /* as many of each */
 	struct launch_strings set;
 	struct launch_entry *entries;
 	size_t count;

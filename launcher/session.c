@@ -25,6 +25,7 @@ static int plan_view(const struct launch_request *request, struct launch_session
 		.payload = request->payload,
 		.machine = "",
 		.entry = request->entry,
+		.plan = request->plan,
 		.bind = launch_variable(request, "SIDEBUNDLE_BIND"),
 		.cwd = request->cwd,
 		.home = launch_variable(request, "HOME"),
@@ -55,7 +56,7 @@ int launch_session_plan(const struct launch_request *request, struct launch_sess
 	const char *net = launch_variable(request, "SIDEBUNDLE_NET");
 
 	ret->mask = umask(0);
-	ret->own_net = net && strcmp(net, "0") == 0;
+	ret->own_net = net && *net ? strcmp(net, "0") == 0 : request->plan->net != NULL;
 	ret->places = (struct launch_places){
 		.writable = launch_variable(request, "SIDEBUNDLE_WRITABLE"),
 		.tmpdir = launch_variable(request, "TMPDIR"),

@@ -13,6 +13,7 @@ struct launch_view {
 	const char *payload; /* its path on this machine */
 	const char *machine; /* "" for this one; elsewhere in tests */
 	const struct launch_entry *entry;
+	const struct launch_plan *plan;
 	const char *bind;   /* SIDEBUNDLE_BIND: NULL, or words separated by ':' */
 	const char *cwd;    /* NULL: the caller's directory is gone */
 	const char *home;   /* NULL or empty: none */

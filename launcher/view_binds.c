@@ -21,7 +21,8 @@ enum { ROOTS_MAX = 64 };
 
 struct root {
 	const char *path;
-	bool asked; /* by its path, in SIDEBUNDLE_BIND: must exist */
+	const char *dest;
+	const char *asked; /* by its path, and where that is: must exist; NULL: taken if there */
 };
 
 struct roots {
@@ -30,44 +31,69 @@ struct roots {
 	char *words; /* SIDEBUNDLE_BIND, cut up */
 };
 
-static int add_root(struct roots *roots, const char *path, bool asked, struct sb_err *err)
+static int add_root(struct roots *roots, const char *path, const char *dest, const char *asked,
+		    struct sb_err *err)
 {
 	if (!path || path[0] != '/')
 		return 0;
 	if (roots->count == ROOTS_MAX)
 		return sb_fail(err, SB_ESAID, "SIDEBUNDLE_BIND: more than %d directories",
 			       ROOTS_MAX);
-	roots->items[roots->count++] = (struct root){path, asked};
+	roots->items[roots->count++] = (struct root){path, dest, asked};
 	return 0;
 }
 
-static int add_word(const struct launch_view *view, struct roots *roots, const char *word,
+/* What create was told to bind. */
+static int add_own(const struct launch_view *view, struct roots *roots, struct sb_err *err)
+{
+	const struct launch_plan *plan = view->plan;
+	int rc = 0;
+
+	for (size_t i = 0; plan && i < plan->binds.count && rc == 0; i++)
+		rc = add_root(roots, plan->binds.items[i], plan->binds_at.items[i],
+			      "the bundle's --bind", err);
+	return rc;
+}
+
+/* SRC, or SRC=DST: cuts `word` up. A ':' separates words. */
+static int add_path(struct roots *roots, char *word, struct sb_err *err)
+{
+	char *pair = strstr(word, "=/");
+
+	if (pair)
+		*pair = '\0';
+	return add_root(roots, word, pair ? pair + 1 : word, "SIDEBUNDLE_BIND", err);
+}
+
+static int add_word(const struct launch_view *view, struct roots *roots, char *word,
 		    struct sb_err *err)
 {
 	if (strcmp(word, "cwd") == 0)
-		return add_root(roots, view->cwd, false, err);
+		return add_root(roots, view->cwd, view->cwd, NULL, err);
 	if (strcmp(word, "home") == 0)
-		return add_root(roots, view->home, false, err);
+		return add_root(roots, view->home, view->home, NULL, err);
 	if (strcmp(word, "tmp") == 0) {
-		int rc = add_root(roots, "/tmp", false, err);
+		int rc = add_root(roots, "/tmp", "/tmp", NULL, err);
 
-		return rc < 0 ? rc : add_root(roots, view->tmpdir, false, err);
+		return rc < 0 ? rc : add_root(roots, view->tmpdir, view->tmpdir, NULL, err);
 	}
+	if (strcmp(word, "bundle") == 0)
+		return add_own(view, roots, err);
 	if (word[0] == '/')
-		return add_root(roots, word, true, err);
+		return add_path(roots, word, err);
 	if (*word && strcmp(word, "none") != 0)
-		return sb_fail(
-			err, SB_ESAID,
-			"SIDEBUNDLE_BIND: '%s' is none of cwd, home, tmp, none or an absolute path "
-			"(several are separated by ':')",
-			word);
+		return sb_fail(err, SB_ESAID,
+			       "SIDEBUNDLE_BIND: '%s' is none of cwd, home, tmp, bundle, none, an "
+			       "absolute path "
+			       "or SRC=DST (several are separated by ':')",
+			       word);
 	return 0;
 }
 
 static int by_length(const void *a, const void *b)
 {
-	size_t x = strlen(((const struct root *)a)->path);
-	size_t y = strlen(((const struct root *)b)->path);
+	size_t x = strlen(((const struct root *)a)->dest);
+	size_t y = strlen(((const struct root *)b)->dest);
 
 	return (x > y) - (x < y);
 }
@@ -75,8 +101,15 @@ static int by_length(const void *a, const void *b)
 /* Shorter paths first, so that the deeper one is mounted over it. */
 static int choose_roots(const struct launch_view *view, struct roots *ret, struct sb_err *err)
 {
-	const char *bind = view->bind ? view->bind : view->entry->cwd ? "none" : "cwd:home:tmp";
+	const char *bind = "cwd:home:tmp:bundle";
 	int rc = 0;
+
+	if (view->bind)
+		bind = view->bind;
+	else if (view->entry->cwd)
+		bind = "bundle";
+	else if (view->plan && view->plan->home)
+		bind = "cwd:tmp:bundle";
 
 	ret->words = strdup(bind);
 	if (!ret->words)
@@ -215,36 +248,81 @@ static bool is_programs(const char *path)
 	return below_any(path, dirs);
 }
 
-static int bind_root(const struct launch_view *view, struct launch_ops *ops,
-		     const struct root *root, struct sb_err *err)
+/* Where a directory of this machine is bound already, a mount point would have to be made in it. */
+static int bind_over(const struct launch_view *view, struct launch_ops *ops,
+		     const struct root *root, const char *source, const char *dest,
+		     struct sb_err *err)
 {
-	static const char *const kernels[] = {"/proc", "/dev", NULL};
-	struct sb_err absent = SB_ERR_INIT;
-	auto_buf source = SB_BUF_INIT;
-	auto_buf dest = SB_BUF_INIT;
+	struct launch_op bind = {.kind = LAUNCH_BIND};
 	auto_buf full = SB_BUF_INIT;
 	struct stat st;
 
-	int rc = sb_resolve(view->machine, root->path, 0, NULL, NULL, &source, &absent);
-	if (rc < 0 && root->asked) {
-		*err = absent;
-		return sb_wrap(err, "SIDEBUNDLE_BIND");
-	}
-	if (rc < 0 || sb_in_root(&full, view->machine, source.s) < 0 || stat(full.s, &st) < 0)
-		return 0;
-	if (!root->asked && !S_ISDIR(st.st_mode))
-		return 0;
-	if (strcmp(source.s, "/") == 0 || below_any(source.s, kernels))
-		return 0;
-	rc = sb_resolve(view->payload, root->path, SB_RESOLVE_MISSING, NULL, NULL, &dest, err);
+	if (sb_in_root(&full, view->machine, dest) < 0)
+		return sb_fail(err, ENOMEM, "bind '%s'", source);
+	if (stat(full.s, &st) < 0)
+		return sb_fail(
+			err, errno,
+			"%s: make '%s' first, which is in a directory of this machine that is "
+			"bound: look at it",
+			root->asked, dest);
+	bind.source = (char *)source;
+	bind.dest = (char *)dest;
+	return launch_ops_add(ops, &bind, err);
+}
+
+/* Where it goes, inside the payload. */
+static int find_dest(const struct launch_view *view, const struct launch_ops *ops,
+		     const struct root *root, const char *source, struct sb_buf *ret,
+		     struct sb_err *err)
+{
+	bool same = strcmp(root->path, root->dest) == 0;
+	int rc = sb_resolve(view->payload, root->dest, SB_RESOLVE_MISSING, NULL, NULL, ret, err);
+
 	/* Seen through a directory that is bound already, it may be a symlink: its real place then.
 	 */
-	if (rc == 0 && launch_ops_covering(ops, dest.s) && sb_buf_set(&dest, source.s) < 0)
+	if (rc == 0 && same && launch_ops_covering(ops, ret->s) && sb_buf_set(ret, source) < 0)
 		rc = sb_fail(err, ENOMEM, "bind '%s'", root->path);
+	if (rc == 0 && root->asked && (!ret->s[1] || sb_path_below(ret->s, "/proc")))
+		rc = sb_fail(err, SB_ESAID, "%s: nothing can be bound on '%s'", root->asked,
+			     ret->s);
+	return rc;
+}
+
+/* Where the machine has it. 1: there is something to bind. */
+static int find_source(const struct launch_view *view, const struct root *root, struct sb_buf *ret,
+		       struct stat *ret_st, struct sb_err *err)
+{
+	static const char *const kernels[] = {"/proc", "/dev", NULL};
+	struct sb_err absent = SB_ERR_INIT;
+	auto_buf full = SB_BUF_INIT;
+	int rc = sb_resolve(view->machine, root->path, 0, NULL, NULL, ret, &absent);
+
+	if (rc < 0 && root->asked) {
+		*err = absent;
+		return sb_wrap(err, "%s", root->asked);
+	}
+	if (rc < 0 || sb_in_root(&full, view->machine, ret->s) < 0 || stat(full.s, ret_st) < 0)
+		return 0;
+	return root->asked ||
+	       (S_ISDIR(ret_st->st_mode) && ret->s[1] && !below_any(ret->s, kernels));
+}
+
+static int bind_root(const struct launch_view *view, struct launch_ops *ops,
+		     const struct root *root, struct sb_err *err)
+{
+	auto_buf source = SB_BUF_INIT;
+	auto_buf dest = SB_BUF_INIT;
+	struct stat st;
+	int rc = find_source(view, root, &source, &st, err);
+
+	if (rc <= 0)
+		return rc;
+	rc = find_dest(view, ops, root, source.s, &dest, err);
 	if (rc < 0)
 		return rc;
-	if (strcmp(dest.s, "/") == 0 ||
-	    (strcmp(source.s, dest.s) == 0 && launch_ops_covering(ops, source.s)))
+	if (strcmp(root->path, root->dest) != 0 && launch_ops_covering(ops, dest.s))
+		return bind_over(view, ops, root, source.s, dest.s, err);
+	if (!dest.s[1] || (strcmp(source.s, dest.s) == 0 && launch_ops_covering(ops, source.s)))
 		return 0;
 	if (!S_ISDIR(st.st_mode) || content_of(view->payload, dest.s) == CONTENT_NONE)
 		return bind_whole(view, ops, source.s, dest.s, st.st_mode, false, err);

@@ -38,6 +38,11 @@ static const struct sb_option table[] = {
 	    out_dir),
 	ROW("run-mode", SB_OPT_CHOICE, "MODE", "what the entries use (default host)",
 	    "host|namespace|bwrap|chroot|auto", run_mode),
+	ROW("bind", SB_OPT_LIST, "SRC[:DST]", "show a directory of the target, but in host mode",
+	    NULL, bind),
+	ROW("no-home", SB_OPT_FLAG, NULL, "do not show the user's home, but in host mode", NULL,
+	    no_home),
+	ROW("no-net", SB_OPT_FLAG, NULL, "no network, but in host mode", NULL, no_net),
 	ROW("trace-backend", SB_OPT_STRING, "BACKEND", "for ::trace= (default auto)", NULL,
 	    trace_backend),
 	ROW("trace-root", SB_OPT_STRING, "DIR", "take files from DIR, as if it were /", NULL,
@@ -221,7 +226,7 @@ static int check_strict(const struct sb_draft *draft, const struct sb_create_opt
 }
 
 static int write_bundle(struct sb_draft *draft, const struct sb_create_options *o,
-			struct sb_err *err)
+			const struct sb_create_request *request, struct sb_err *err)
 {
 	auto_site site = SB_SITE_INIT;
 	auto_buf launcher = SB_BUF_INIT, start = SB_BUF_INIT, place = SB_BUF_INIT;
@@ -237,6 +242,10 @@ static int write_bundle(struct sb_draft *draft, const struct sb_create_options *
 		.name = o->name,
 		.run_mode = o->run_mode,
 		.set_env = o->set_env.items,
+		.binds = (const char *const *)request->binds.items,
+		.binds_at = (const char *const *)request->binds_at.items,
+		.no_home = o->no_home,
+		.no_net = o->no_net,
 		.launcher = launcher.s,
 		.start = start.s,
 		.stop = &stop_signal,
@@ -314,10 +323,19 @@ static int create(const struct sb_create_options *o, const struct sb_create_requ
 		if (rc == 0)
 			rc = check_strict(draft, o, err);
 	} else if (rc == 0) {
-		rc = write_bundle(draft, o, err);
+		rc = write_bundle(draft, o, request, err);
 	}
 	sb_draft_free(draft);
 	return rc;
+}
+
+/* Host mode shows the whole machine: said where the bundle's own mode makes nothing of an option.
+ */
+static void warn_host(const struct sb_create_options *o)
+{
+	if (strcmp(o->run_mode, "host") == 0 && (o->bind.count || o->no_home || o->no_net))
+		sb_log(SB_LOG_WARN, "--bind, --no-home and --no-net mean nothing in host mode, "
+				    "which the bundle has: give it another with --run-mode");
 }
 
 static int check_and_create(const struct sb_create_options *o, struct sb_err *err)
@@ -359,11 +377,13 @@ static int run(int argc, char **argv, struct sb_err *err)
 	if (rc == 0)
 		rc = sb_backend_option("trace-backend", o.trace_backend, true, err);
 	if (rc == 0)
+		warn_host(&o);
+	if (rc == 0)
 		rc = check_and_create(&o, err);
 	else if (rc > 0)
 		rc = 0;
-	struct sb_strings *lists[] = {&o.from_host, &o.from_trace, &o.copy_dir,
-				      &o.set_env,   &o.include,	   &o.exclude};
+	struct sb_strings *lists[] = {&o.from_host, &o.from_trace, &o.copy_dir, &o.set_env,
+				      &o.include,   &o.exclude,	   &o.bind};
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		sb_strings_free(lists[i]);
 	return rc;

@@ -162,6 +162,27 @@ static int read_globs(const struct sb_create_request *r, const struct sb_strings
 	return 0;
 }
 
+/* SRC[:DST], both of the target. */
+static int read_bind(struct sb_create_request *r, const char *arg, struct sb_err *err)
+{
+	const char *colon = strstr(arg, ":/");
+	auto_buf source = SB_BUF_INIT, dest = SB_BUF_INIT, given = SB_BUF_INIT;
+
+	if (arg[0] != '/')
+		return sb_fail(err, SB_EUSAGE, "--bind: '%s' is not absolute", arg);
+	if (sb_buf_add(&given, arg, colon ? (size_t)(colon - arg) : strlen(arg)) < 0 ||
+	    sb_path_absolute(&source, "/", given.s) < 0 ||
+	    sb_path_absolute(&dest, "/", colon ? colon + 1 : given.s) < 0)
+		return no_memory(err);
+	if (strstr(arg, "/.."))
+		return sb_fail(err, SB_EUSAGE, "--bind: '%s' has a '..'", arg);
+	if (!dest.s[1] || sb_path_below(dest.s, "/proc"))
+		return sb_fail(err, SB_EUSAGE, "--bind: nothing can be bound on '%s'", dest.s);
+	return sb_strv_add(&r->binds, source.s) < 0 || sb_strv_add(&r->binds_at, dest.s) < 0
+		       ? no_memory(err)
+		       : 0;
+}
+
 static int check_variables(const struct sb_strings *set_env, struct sb_err *err)
 {
 	for (size_t i = 0; i < set_env->count; i++) {
@@ -215,6 +236,8 @@ static int read_all(const struct sb_create_options *o, struct sb_create_request 
 		rc = sb_create_replays_read(&r->replays, o->from_trace.items[i], err);
 	for (size_t i = 0; i < o->copy_dir.count && rc == 0; i++)
 		rc = read_copy(r, o->copy_dir.items[i], err);
+	for (size_t i = 0; i < o->bind.count && rc == 0; i++)
+		rc = read_bind(r, o->bind.items[i], err);
 	if (rc == 0)
 		rc = read_globs(r, &o->include, &r->include, err);
 	if (rc == 0)
@@ -261,4 +284,6 @@ void sb_create_request_free(struct sb_create_request *r)
 	free(r->cwd);
 	sb_strv_free(&r->include);
 	sb_strv_free(&r->exclude);
+	sb_strv_free(&r->binds);
+	sb_strv_free(&r->binds_at);
 }

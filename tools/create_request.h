@@ -13,9 +13,9 @@
 #include "tools/create_replay.h"
 
 struct sb_create_options {
-	struct sb_strings from_host, from_trace, copy_dir, set_env, include, exclude;
+	struct sb_strings from_host, from_trace, copy_dir, set_env, include, exclude, bind;
 	const char *name, *out_dir, *run_mode, *trace_backend, *trace_root;
-	int dry_run, force, allow_secrets, allow_gpu, strict;
+	int dry_run, force, allow_secrets, allow_gpu, strict, no_home, no_net;
 };
 
 /* --from-host */
@@ -36,6 +36,7 @@ struct sb_create_request {
 	struct sb_create_copy *copies;
 	size_t copy_count;
 	struct sb_strv include, exclude; /* absolute, or with two stars in front */
+	struct sb_strv binds, binds_at;	 /* of the target: as many of each */
 	char *cwd;
 };
 

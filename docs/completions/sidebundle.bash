@@ -25,7 +25,7 @@ _sidebundle() {
 		COMPREPLY=($(compgen -W 'exec open load search stat readlink list write connect' -- "$cur"))
 		return
 		;;
-	--out-dir | --trace-root | --copy-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	--out-dir | --trace-root | --copy-dir | --bind) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
 		local common='--help --log-level --color' own=''
@@ -38,7 +38,7 @@ _sidebundle() {
 		merge) own=--output ;;
 		deps) own='--format --trace-root' ;;
 		create) own='--from-host --from-trace --copy-dir --set-env --include --exclude --name
-			--out-dir --run-mode --trace-backend --trace-root --allow-gpu-libs --allow-secrets
+			--out-dir --run-mode --bind --no-home --no-net --trace-backend --trace-root --allow-gpu-libs --allow-secrets
 			--strict-validate --dry-run --force' ;;
 		run) own=--run-mode ;;
 		esac

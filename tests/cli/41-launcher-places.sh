@@ -69,6 +69,25 @@ hostile() {
 check "a plan that is cut short is 125" expect_status 125 hostile 'sidebundle-plan\0001\0mode\0auto'
 check "a plan that leads out is 125" expect_match "^sidebundle: .*'/../x' is no value for 'exec'" \
 	hostile 'sidebundle-plan\0001\0mode\0auto\0entry\0sh\0exec\0/../x\0end\0\0'
+needs() { # KEY VALUE
+	new_bundle "$PWD/needs" namespace
+	plan "$@"
+	entry sh "$box"
+	end_bundle
+	needs/bin/sh -c 'echo fine'
+	local status=$?
+	rm -r needs
+	return $status
+}
+check "an older kernel will do" expect_output fine needs kernel 2.6.32
+check "a kernel that is too old is told before the start" \
+	expect_match "^sidebundle: namespace mode: this machine's kernel is Linux $(uname -r), .* need 99.1.0: run" needs kernel 99.1.0
+check "with 125" expect_status 125 needs kernel 99.1.0
+if [ "$(uname -m)" = x86_64 ]; then
+	check "the processor will do" expect_output fine needs cpu x86-64
+	check "a processor that is too old is told before the start" \
+		expect_match "^sidebundle: namespace mode: .*processor has only .* need x86-64-v9: run" needs cpu x86-64-v9
+fi
 read_only() {
 	cp -a b ro && chmod -R a-w ro && works ro/bin/sh && replays ro/bin/replay
 	local status=$?

@@ -15,7 +15,7 @@ create() { sidebundle create --out-dir b "$@"; }
 
 check "a name that is a path is refused" expect_status 2 create --name ../x --from-host ls
 check "nothing to offer is refused" expect_status 2 create
-check "a later run mode is refused" expect_status 2 create --run-mode bwrap --from-host ls
+check "an unknown run mode is refused" expect_status 2 create --run-mode fakechroot --from-host ls
 check "an unknown option is refused" expect_status 2 create --max-size 1 --from-host ls
 check "a program that is not there" expect_status 1 create --from-host /nonexistent
 check "a dry run says it all" expect_match '/usr/bin/ls$' create --dry-run --from-host /usr/bin/ls

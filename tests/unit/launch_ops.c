@@ -232,6 +232,57 @@ Test(launch_ops, survives_a_directory_that_is_gone)
 	cr_assert(has(LAUNCH_BIND, "/tmp"));
 }
 
+Test(launch_ops, binds_what_the_bundle_asks_for)
+{
+	const char *sources[] = {"/srv", "/srv"}, *dests[] = {"/srv", "/opt/data"};
+	const struct launch_plan own = {
+		.home = "no",
+		.binds = {sources, 2, 2},
+		.binds_at = {dests, 2, 2},
+	};
+
+	shell("mkdir machine/srv machine/srv2");
+	view.plan = &own;
+	plan("/home/u/work");
+	cr_assert(has(LAUNCH_BIND, "/srv"));
+	cr_assert_str_eq(find(LAUNCH_BIND, "/opt/data")->source, "/srv");
+	cr_assert(has(LAUNCH_BIND, "/home/u/work"));
+	cr_assert(!has(LAUNCH_BIND, "/home/u"));
+
+	view.bind = "/srv2=/srv";
+	plan("/home/u/work");
+	cr_assert_str_eq(find(LAUNCH_BIND, "/srv")->source, "/srv2");
+	cr_assert(!has(LAUNCH_BIND, "/opt/data"));
+
+	entry.cwd = "/proj";
+	view.bind = NULL;
+	plan("/proj");
+	cr_assert(has(LAUNCH_BIND, "/opt/data"), "also where a trace is replayed");
+	cr_assert(!has(LAUNCH_BIND, "/home/u/work"));
+}
+
+Test(launch_ops, refuses_a_bind_that_cannot_be)
+{
+	static const char *const rows[][2] = {
+		{"/none", "/none"},
+		{"/srv=/", "nothing can be bound on '/'"},
+		{"/srv=/proc/x", "nothing can be bound on '/proc/x'"},
+		{"home:/srv=/home/u/new", "make '/home/u/new' first"},
+		{"srv", "none of cwd"},
+	};
+
+	shell("mkdir machine/srv");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sb_err err = SB_ERR_INIT;
+		auto_buf start = SB_BUF_INIT;
+
+		launch_ops_free(&ops);
+		view.bind = rows[i][0];
+		cr_assert_lt(launch_view_plan(&view, &ops, &start, &err), 0, "%s", rows[i][0]);
+		cr_assert_not_null(strstr(err.msg, rows[i][1]), "%s", err.msg);
+	}
+}
+
 Test(launch_ops, finds_the_bundle)
 {
 	char link[128], entry_path[128], cwd[256];
