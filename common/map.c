@@ -14,10 +14,15 @@ struct sb_arena {
 uint64_t sb_hash(const void *bytes, size_t len)
 {
 	const unsigned char *p = bytes;
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = 0xcbf29ce484222325u ^ len, eight;
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
+	for (; len >= sizeof eight; p += sizeof eight, len -= sizeof eight) {
+		memcpy(&eight, p, sizeof eight);
+		h = (h ^ eight) * 0x9fb21c651e98df25u;
+		h ^= h >> 32;
+	}
+	for (; len; p++, len--)
+		h = (h ^ *p) * 0x100000001b3u;
 	h ^= h >> 32;
 	h *= 0x9fb21c651e98df25u;
 	h ^= h >> 28;

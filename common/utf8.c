@@ -1,5 +1,7 @@
 #include "common/utf8.h"
 
+#include <string.h>
+
 size_t sb_utf8_next(const char *text, size_t len, uint32_t *ret_point)
 {
 	const unsigned char *s = (const unsigned char *)text;
@@ -26,7 +28,18 @@ size_t sb_utf8_next(const char *text, size_t len, uint32_t *ret_point)
 bool sb_utf8_valid(const char *s, size_t len)
 {
 	while (len) {
-		size_t n = sb_utf8_next(s, len, NULL);
+		uint64_t eight;
+		size_t n;
+
+		/* Nearly every path is ASCII. */
+		for (; len >= sizeof eight; s += sizeof eight, len -= sizeof eight) {
+			memcpy(&eight, s, sizeof eight);
+			if (eight & 0x8080808080808080u)
+				break;
+		}
+		if (!len)
+			break;
+		n = sb_utf8_next(s, len, NULL);
 
 		if (!n)
 			return false;

@@ -11,8 +11,8 @@
 static const struct {
 	uint16_t offset, slots, upto;
 } tables[TABLES] = {
-	{offsetof(struct sb_passing, few), SB_REPEATS_FEW, SB_REPEATS_FEW / 2},
-	{offsetof(struct sb_passing, more), SB_REPEATS_MORE, SB_REPEATS_MORE / 2},
+	{offsetof(struct sb_passing, few), SB_REPEATS_FEW, SB_REPEATS_FEW * 2 / 3},
+	{offsetof(struct sb_passing, more), SB_REPEATS_MORE, SB_REPEATS_MORE * 2 / 3},
 	{offsetof(struct sb_passing, many), SB_REPEATS, 0},
 };
 

@@ -18,8 +18,8 @@
 #define SB_NAMES   256u
 
 /* Slots of the tables of repeats, see preload/repeats.h. */
-#define SB_REPEATS_FEW	128u
-#define SB_REPEATS_MORE 1024u
+#define SB_REPEATS_FEW	192u
+#define SB_REPEATS_MORE 512u
 #define SB_REPEATS	4096u
 
 enum sb_phase { SB_UNTOUCHED, SB_STARTING, SB_ON, SB_OFF };
@@ -57,7 +57,7 @@ struct sb_passing {
 	uint64_t pad_;
 	struct sb_repeat few[SB_REPEATS_FEW];
 	char name[PATH_MAX]; /* ld.so's, of what it may load next; before, of the cwd */
-	struct sb_repeat more[SB_REPEATS_MORE];
+	struct sb_repeat more[SB_REPEATS_MORE] __attribute__((aligned(4096)));
 	struct sb_repeat many[SB_REPEATS];
 };
 

@@ -18,7 +18,8 @@
 /* Chunks are mapped in pieces of this many: few mappings, and little address space at a time. */
 #define PIECE	   128u
 #define PIECE_SIZE ((size_t)PIECE * SB_CHUNK)
-/* Storage ahead of what was claimed. */
+/* Storage ahead of what was claimed: little for a short run, soon more than a burst can take. */
+#define AHEAD_FIRST (2u << 20)
 #define AHEAD_LEAST (8u << 20)
 #define AHEAD_MOST  (256u << 20)
 /* A file system with less room than this is taken only if none has more: a container's /dev/shm. */
@@ -321,14 +322,15 @@ bool sb_log_ahead(struct sb_log_file *log)
 		return true;
 	uint64_t claimed = sb_log_claimed(log);
 	size_t rate = (size_t)(claimed - log->seen) * SB_CHUNK;
+	size_t least = claimed * 8 * SB_CHUNK < AHEAD_FIRST ? AHEAD_FIRST : AHEAD_LEAST;
 
 	/* Eight times what was claimed since the last look; slowly less when it gets quiet. */
 	log->seen = claimed;
 	log->ahead -= log->ahead / 16;
 	if (log->ahead < rate * 8)
 		log->ahead = rate * 8;
-	if (log->ahead < AHEAD_LEAST)
-		log->ahead = AHEAD_LEAST;
+	if (log->ahead < least)
+		log->ahead = least;
 	if (log->ahead > AHEAD_MOST)
 		log->ahead = AHEAD_MOST;
 	uint64_t wanted = claimed + log->ahead / SB_CHUNK;

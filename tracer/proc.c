@@ -3,11 +3,32 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+
+/* Fields of /proc/PID/stat, as proc(5) numbers them. */
+enum { STATE = 3, PPID = 4, THREADS = 20, STARTED = 22 };
+
+/* `text` stands before field STATE. sscanf would take longer than the kernel did to print it. */
+static bool parse(const char *text, struct sb_proc *ret)
+{
+	for (int field = STATE; field <= STARTED; field++) {
+		if (*text != ' ' || !*++text)
+			return false;
+		if (field == STATE)
+			ret->state = *text;
+		else if (field == PPID)
+			ret->ppid = atoi(text);
+		else if (field == THREADS)
+			ret->threads = atoi(text);
+		else if (field == STARTED)
+			ret->started = strtoull(text, NULL, 10);
+		text = strchrnul(text, ' ');
+	}
+	return true;
+}
 
 int sb_proc_look(pid_t pid, struct sb_proc *ret)
 {
@@ -22,13 +43,8 @@ int sb_proc_look(pid_t pid, struct sb_proc *ret)
 	text[n] = '\0';
 	/* The name in parentheses may hold anything, parentheses too. */
 	const char *rest = strrchr(text, ')');
-	int ppid;
-	if (!rest || sscanf(rest,
-			    ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-			    "%d %*d %" SCNu64,
-			    &proc.state, &ppid, &proc.threads, &proc.started) != 4)
+	if (!rest || !parse(rest + 1, &proc))
 		return -ESRCH;
-	proc.ppid = ppid;
 	*ret = proc;
 	return 0;
 }
@@ -57,7 +73,7 @@ static pid_t pid_of(const struct dirent *entry)
 void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap)
 {
 	auto_dir DIR *dir = opendir("/proc");
-	bool more = true;
+	bool more = *count > 0; /* nobody has no children */
 
 	/* A child's number may be lower than its parent's: look again until nothing is new. */
 	while (dir && more) {

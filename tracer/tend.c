@@ -38,7 +38,10 @@ void sb_tend_free(struct sb_tend *t)
 
 size_t sb_tend_left(struct sb_tend *t)
 {
-	return t->find(t->arg, t->pids, PIDS_MOST);
+	size_t count = t->nobody ? 0 : t->find(t->arg, t->pids, PIDS_MOST);
+
+	t->nobody = t->ended && count == 0;
+	return count;
 }
 
 static void signal_all(struct sb_tend *t, size_t count, int sig)

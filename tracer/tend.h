@@ -28,7 +28,8 @@ struct sb_tend {
 	void *arg;
 
 	bool ended;
-	int status; /* wait status of the command */
+	bool nobody; /* it was searched, and none was left: none comes any more */
+	int status;  /* wait status of the command */
 	pid_t *pids;
 };
 

@@ -10,6 +10,7 @@
 #include "common/utf8.h"
 #include "tracer/trace.h"
 
+/* One thread writes: stdio's locks would take longer than the writing. */
 struct sb_trace_writer {
 	FILE *out;
 	uint64_t processes, events, files;
@@ -24,25 +25,50 @@ void sb_json_string(FILE *out, const char *s)
 		fputs("\"}", out);
 		return;
 	}
-	putc('"', out);
-	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			fprintf(out, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			fprintf(out, "\\u%04x", *p);
+	putc_unlocked('"', out);
+	for (const char *plain = s;; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c >= 0x20 && c != 0x7f && c != '"' && c != '\\')
+			continue;
+		(void)fwrite_unlocked(plain, 1, (size_t)(s - plain), out); /* see check() */
+		plain = s + 1;
+		if (!c)
+			break;
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
 		else
-			putc(*p, out);
+			fprintf(out, "\\u%04x", c);
 	}
-	putc('"', out);
+	putc_unlocked('"', out);
+}
+
+static void put(FILE *out, const char *s)
+{
+	(void)fputs_unlocked(s, out); /* see check() */
+}
+
+static void put_number(FILE *out, uint64_t n)
+{
+	char digits[24];
+	size_t at = sizeof digits;
+
+	digits[--at] = '\0';
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	put(out, digits + at);
 }
 
 static void put_nullable(FILE *out, const char *key, const char *s)
 {
-	fprintf(out, ",\"%s\":", key);
+	put(out, ",\"");
+	put(out, key);
+	put(out, "\":");
 	if (s)
 		sb_json_string(out, s);
 	else
-		fputs("null", out);
+		put(out, "null");
 }
 
 static void put_list(FILE *out, const char *key, const char *const *list)
@@ -154,23 +180,29 @@ int sb_trace_put_process(struct sb_trace_writer *w, const struct sb_trace_proces
 
 void sb_trace_print_event(FILE *out, const struct sb_event *ev)
 {
-	fprintf(out, "{\"event\":\"%s\",\"process\":%" PRIu32, sb_kind_name(ev->kind), ev->process);
+	put(out, "{\"event\":\"");
+	put(out, sb_kind_name(ev->kind));
+	put(out, "\",\"process\":");
+	put_number(out, ev->process);
 	put_nullable(out, "path", ev->path);
 	put_nullable(out, "real", ev->real);
+	put(out, ",\"outcome\":");
 	if (ev->outcome == SB_OUTCOME_UNKNOWN)
-		fputs(",\"outcome\":null", out);
+		put(out, "null");
 	else
-		fprintf(out, ",\"outcome\":%d", ev->outcome);
+		fprintf(out, "%d", ev->outcome);
 	if (ev->kind == SB_WRITE) {
-		fprintf(out, ",\"op\":\"%s\",\"existed\":%s", sb_op_name(ev->op),
-			ev->existed == SB_YES  ? "true"
-			: ev->existed == SB_NO ? "false"
-					       : "null");
+		put(out, ",\"op\":\"");
+		put(out, sb_op_name(ev->op));
+		put(out, "\",\"existed\":");
+		put(out, ev->existed == SB_YES ? "true" : ev->existed == SB_NO ? "false" : "null");
 	}
 	if (ev->by)
 		put_nullable(out, "by", ev->by);
 	put_nullable(out, "backend", ev->backend);
-	fprintf(out, ",\"count\":%" PRIu64 "}\n", ev->count);
+	put(out, ",\"count\":");
+	put_number(out, ev->count);
+	put(out, "}\n");
 }
 
 int sb_trace_put_event(struct sb_trace_writer *w, const struct sb_event *ev, struct sb_err *err)

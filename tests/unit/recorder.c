@@ -292,7 +292,7 @@ Test(recorder, repeats_are_found_in_every_table)
 			told += s && strncmp(s, path, strlen(path)) == 0;
 		}
 		cr_expect(ge(sz, told, counts[row]), "row %zu", row);
-		cr_expect(le(sz, told, counts[row] + counts[row] / 8 + 4), "row %zu", row);
+		cr_expect(le(sz, told, counts[row] + counts[row] / 4 + 4), "row %zu", row);
 	}
 }
 
