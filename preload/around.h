@@ -71,6 +71,17 @@ int sb_around_fts_close(sb_fts_close_fn *next, void *walk);
 int sb_around_nftw(sb_nftw_fn *next, const char *path, void *visit, int descriptors, int flags);
 int sb_around_daemon(sb_daemon_fn *next, int stay, int keep);
 
+/*
+ * From here on a thread stands elsewhere than the others of its process, or another process moves
+ * this one about: names are told with their directory.
+ */
+typedef int sb_unshare_fn(int flags);
+typedef int sb_clone_fn(void *run, void *stack, int flags, void *arg, void *parent, void *tls,
+			void *child);
+int sb_around_unshare(sb_unshare_fn *next, int flags);
+int sb_around_clone(sb_clone_fn *next, void *run, void *stack, int flags, void *arg, void *parent,
+		    void *tls, void *child);
+
 /* AF_UNIX: what the address names. Nothing is told of others, nor of abstract names. */
 void sb_tell_socket(const void *address, unsigned size, bool binds, long raw);
 

@@ -32,3 +32,5 @@ enum sb_below {
  * libc is called: it may be the first thing that the process is traced by.
  */
 bool sb_hook_tells(unsigned families);
+/* Whether it has to note where the process stands, after calls of SB_BELOW_MOVE. */
+bool sb_hook_moves(void);

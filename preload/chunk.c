@@ -21,6 +21,9 @@ static bool failed(long raw)
 
 static void count_lost(struct sb_recorder *st)
 {
+	/* Then the guard is told of everything. */
+	if (st->guarded && sb_load(&st->sandboxed))
+		return;
 	(void)sb_add(&st->log->lost, 1);
 	if (sb_load(&st->sandboxed))
 		(void)sb_add(&st->log->lost_sandboxed, 1);

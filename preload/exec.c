@@ -83,6 +83,8 @@ static void decide(struct sb_exec *x, const struct sb_program *program, int dirf
 	} else {
 		if (program->info & SB_PROG_SANITIZER) {
 			x->want.preload = false;
+			/* Nothing would hide the rest of ours from it. */
+			x->want.trace = x->want.audit;
 			record_blind(x, SB_BLIND_SANITIZER, dirfd, path);
 		}
 		if (program->info & SB_PROG_NO_AUDIT) {
@@ -123,7 +125,7 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 				       .log = st->log_path,
 				       .flags = sb_flags_with(st, sandboxed ? 's' : 0),
 				       .preload = true,
-				       .audit = true,
+				       .audit = !st->guarded,
 				       .trace = true}};
 	record_file(x, dirfd, path, argv);
 	if (looked >= 0)

@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "preload/below.h"
 #include "preload/leaf_call.h"
 #include "preload/tell.h"
 
@@ -174,9 +175,12 @@ long sb_leaf_fchdir(int fd)
 
 long sb_leaf_chroot(const char *path)
 {
+	/* A guard is told of it by the kernel, wherever it comes from. */
+	bool tells = sb_hook_tells(SB_BELOW_NOTHING);
 	long raw = sb_record_chroot(path);
 
 	/* Where it worked, that very directory is called by another name now. */
-	sb_tell(SB_STAT, AT_FDCWD, raw == 0 ? "/" : path, 0, raw);
+	if (tells)
+		sb_tell(SB_STAT, AT_FDCWD, raw == 0 ? "/" : path, 0, raw);
 	return raw;
 }

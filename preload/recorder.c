@@ -149,6 +149,27 @@ uint64_t sb_write(const struct sb_rec *head, const struct sb_text *text, unsigne
 	return slot.place;
 }
 
+/* Names that mean another file now: to us, and to the guard, who was not told of the call. */
+static void note_changes(struct sb_recorder *st, const struct sb_access *a)
+{
+	if (a->kind != SB_WRITE || a->outcome)
+		return;
+	switch (a->op) {
+	case SB_OP_REMOVE:
+	case SB_OP_MOVED:
+		(void)sb_add(&st->epoch, 1);
+		break;
+	case SB_OP_RENAME:
+	case SB_OP_SYMLINK:
+	case SB_OP_LINK:
+		break;
+	default:
+		return;
+	}
+	if (st->guarded)
+		(void)sb_add(&st->log->moves, 1);
+}
+
 static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_text *text,
 		   unsigned texts, uint8_t flags)
 {
@@ -166,8 +187,7 @@ static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_
 	};
 	uint64_t ref;
 
-	if (a->kind == SB_WRITE && !a->outcome && (a->op == SB_OP_REMOVE || a->op == SB_OP_MOVED))
-		(void)sb_add(&st->epoch, 1);
+	note_changes(st, a);
 	if (!sb_repeat_raise(st->passing, hash) && sb_write(&head, text, texts, NULL, 0, &ref))
 		sb_repeat_remember(st->passing, hash, ref);
 }

@@ -16,16 +16,18 @@ long sb_raw(long nr, long a, long b, long c, long d, long e, long f)
 
 long sb_call(long nr, long a, long b, long c, long d, long e, long f)
 {
-	/* Asked first: only what can be recorded may pass the guard. */
-	return sb_recorder_on() ? sb_raw(nr, a, b, c, d, e, f)
-				: sb_arch_syscall(nr, a, b, c, d, e, f);
+	/* Asked first: only what can be recorded may pass the guard. A sandboxed process cannot get
+	 * more room in the log: it leaves all to the guard. */
+	return sb_recorder_on() && !(sb_self()->guarded && sb_recorder_sandboxed())
+		       ? sb_raw(nr, a, b, c, d, e, f)
+		       : sb_arch_syscall(nr, a, b, c, d, e, f);
 }
 
 bool sb_recorder_tells(void)
 {
 	const struct sb_recorder *st = sb_self();
 
-	return !st->guarded || sb_load(&st->gate);
+	return !st->guarded || (sb_load(&st->gate) && !sb_load(&st->sandboxed));
 }
 
 bool sb_hook_tells(unsigned families)
@@ -35,6 +37,11 @@ bool sb_hook_tells(unsigned families)
 	if (!sb_recorder_on() || st->guarded)
 		return false;
 	return !families || (sb_load(&st->below) & families) != families;
+}
+
+bool sb_hook_moves(void)
+{
+	return sb_recorder_on() && !(sb_load(&sb_self()->below) & SB_BELOW_MOVE);
 }
 
 int sb_errno_get(void)

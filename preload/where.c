@@ -77,6 +77,8 @@ void sb_record_moved(void)
 	if (!sb_recorder_on())
 		return;
 	sb_fork_check(st);
+	if (st->guarded)
+		(void)sb_add(&st->log->moves, 1);
 	where = sb_add(&st->where_next, 1) + 1;
 	if (!sb_load(&st->sandboxed)) {
 		if (sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid) {

@@ -20,6 +20,26 @@ void sb_audit_plan_free(struct sb_audit_plan *plan)
 	*plan = (struct sb_audit_plan){0};
 }
 
+int sb_audit_modules(const char *who, const char *libexec, struct sb_buf *ret, struct sb_err *err)
+{
+	auto_buf file = SB_BUF_INIT;
+
+	sb_buf_cut(ret, 0);
+	if (sb_buf_printf(ret, "%s/" SB_LIBDIR, libexec) < 0)
+		return sb_fail(err, ENOMEM, "find the modules");
+	for (int i = 0; i < 2; i++) {
+		sb_buf_cut(&file, 0);
+		if (sb_buf_printf(&file, "%s/%s", ret->s, i ? SB_AUDIT_NAME : SB_PRELOAD_NAME) < 0)
+			return sb_fail(err, ENOMEM, "find the modules");
+		if (access(file.s, R_OK) < 0)
+			return sb_fail(err, errno,
+				       "backend %s: read its module '%s' (install sidebundle "
+				       "whole, or set SIDEBUNDLE_LIBEXEC)",
+				       who, file.s);
+	}
+	return 0;
+}
+
 static void tell_exec(struct sb_sink *sink, const char *path)
 {
 	char real[PATH_MAX];
@@ -32,7 +52,7 @@ static void tell_exec(struct sb_sink *sink, const char *path)
 	sb_sink_event(sink, &ev);
 }
 
-/* Follows first lines to the program that the kernel ends up with, and tells of each exec. */
+/* Follows first lines to the program that the kernel ends up with; each exec is told to a sink. */
 static void look(const char *path, struct sb_log_file *log, struct sb_sink *sink,
 		 struct sb_program *ret, struct sb_buf *ret_elf)
 {
@@ -43,7 +63,8 @@ static void look(const char *path, struct sb_log_file *log, struct sb_sink *sink
 		/* One that cannot be looked at is taken for an ordinary one. */
 		if (sb_inspect(sb_log_head(log), AT_FDCWD, ret_elf->s, 0, ret) < 0)
 			*ret = (struct sb_program){0};
-		tell_exec(sink, ret_elf->s);
+		if (sink)
+			tell_exec(sink, ret_elf->s);
 		if (!(ret->info & SB_PROG_SCRIPT) || ret->interpreter[0] != '/' ||
 		    sb_buf_set(ret_elf, ret->interpreter) < 0)
 			return;
@@ -75,8 +96,18 @@ static void decide(struct sb_program *program, const char *elf, struct sb_sink *
 	}
 }
 
+/* The same under a guard, which sees into them all. */
+static void decide_guarded(const struct sb_program *program, struct sb_env_want *want)
+{
+	uint64_t info = program->info;
+
+	want->flags = info & SB_PROG_STATIC ? "gx" : "g";
+	want->preload = true;
+	want->trace = !program->gains && !(info & (SB_PROG_FOREIGN | SB_PROG_SANITIZER));
+}
+
 int sb_audit_plan(const struct sb_trace_spec *spec, struct sb_log_file *log, struct sb_sink *sink,
-		  struct sb_audit_plan *ret, struct sb_err *err)
+		  bool guarded, struct sb_audit_plan *ret, struct sb_err *err)
 {
 	struct sb_env_want want = {
 		.modules = sb_log_modules(log), .log = sb_log_path(log), .flags = ""};
@@ -89,8 +120,11 @@ int sb_audit_plan(const struct sb_trace_spec *spec, struct sb_log_file *log, str
 		.argv = spec->argv,
 		.cwd = ret->cwd,
 	};
-	look(spec->program, log, sink, &program, &elf);
-	decide(&program, sb_buf_str(&elf), sink, &want, &ret->first);
+	look(spec->program, log, guarded ? NULL : sink, &program, &elf);
+	if (guarded)
+		decide_guarded(&program, &want);
+	else
+		decide(&program, sb_buf_str(&elf), sink, &want, &ret->first);
 	void *room = malloc(sb_env_size(spec->envp, &want));
 	if (!room) {
 		sb_audit_plan_free(ret);

@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
+#include "common/buf.h"
 #include "common/err.h"
 #include "tracer/backend.h"
 #include "tracer/collect.h"
@@ -16,10 +19,13 @@ struct sb_audit_plan {
 	struct sb_first first;
 };
 
+/* The directory of our modules, for backend `who`: fails where one of them is missing. */
+int sb_audit_modules(const char *who, const char *libexec, struct sb_buf *ret, struct sb_err *err);
 /*
  * Fills *ret, and tells the sink what the kernel will do: the exec of the program, and of each
- * interpreter that its first line names; and the blind spot, where it is one.
+ * interpreter that its first line names; and the blind spot, where it is one. `guarded`: that is
+ * told by the guard, and the command is told of it.
  */
 int sb_audit_plan(const struct sb_trace_spec *spec, struct sb_log_file *log, struct sb_sink *sink,
-		  struct sb_audit_plan *ret, struct sb_err *err);
+		  bool guarded, struct sb_audit_plan *ret, struct sb_err *err);
 void sb_audit_plan_free(struct sb_audit_plan *plan);

@@ -32,32 +32,12 @@ struct audit {
 	struct sb_audit_plan plan;
 };
 
-static int find_modules(const char *libexec, struct sb_buf *ret, struct sb_err *err)
-{
-	auto_buf file = SB_BUF_INIT;
-
-	sb_buf_cut(ret, 0);
-	if (sb_buf_printf(ret, "%s/" SB_LIBDIR, libexec) < 0)
-		return sb_fail(err, ENOMEM, "find the modules");
-	for (int i = 0; i < 2; i++) {
-		sb_buf_cut(&file, 0);
-		if (sb_buf_printf(&file, "%s/%s", ret->s, i ? SB_AUDIT_NAME : SB_PRELOAD_NAME) < 0)
-			return sb_fail(err, ENOMEM, "find the modules");
-		if (access(file.s, R_OK) < 0)
-			return sb_fail(err, errno,
-				       "backend audit: read its module '%s' (install sidebundle "
-				       "whole, or set SIDEBUNDLE_LIBEXEC)",
-				       file.s);
-	}
-	return 0;
-}
-
 static int probe(struct sb_err *err)
 {
 	auto_buf libexec = SB_BUF_INIT, modules = SB_BUF_INIT;
 	int rc = sb_libexec_dir(&libexec, err);
 
-	return rc < 0 ? rc : find_modules(libexec.s, &modules, err);
+	return rc < 0 ? rc : sb_audit_modules("audit", libexec.s, &modules, err);
 }
 
 /*
@@ -97,7 +77,7 @@ static bool turn(void *arg, double seconds)
 static int start(struct audit *a, struct sb_err *err)
 {
 	auto_buf modules = SB_BUF_INIT;
-	int rc = find_modules(a->spec->libexec, &modules, err);
+	int rc = sb_audit_modules("audit", a->spec->libexec, &modules, err);
 
 	if (rc == 0)
 		rc = sb_log_make(modules.s, &a->log, err);
@@ -105,7 +85,7 @@ static int start(struct audit *a, struct sb_err *err)
 		return rc;
 	sb_sink_hide(a->sink, sb_log_dir(a->log));
 	sb_sink_hide(a->sink, modules.s);
-	rc = sb_audit_plan(a->spec, a->log, a->sink, &a->plan, err);
+	rc = sb_audit_plan(a->spec, a->log, a->sink, false, &a->plan, err);
 	if (rc == 0)
 		rc = sb_collector_new(a->log, a->sink, &a->plan.first, &a->collector, err);
 	/* As the user wrote it: a script is told this name, and may print it. */

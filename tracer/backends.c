@@ -3,13 +3,11 @@
 #include <stddef.h>
 #include <string.h>
 
-extern const struct sb_backend sb_backend_audit, sb_backend_notify, sb_backend_fanotify;
+extern const struct sb_backend sb_backend_hybrid, sb_backend_audit, sb_backend_notify,
+	sb_backend_fanotify;
 
 const struct sb_backend *const sb_backends[] = {
-	&sb_backend_audit,
-	&sb_backend_notify,
-	&sb_backend_fanotify,
-	NULL,
+	&sb_backend_hybrid, &sb_backend_audit, &sb_backend_notify, &sb_backend_fanotify, NULL,
 };
 
 const char *const sb_backend_auto[] = {"hybrid", "ptrace", "audit", NULL};

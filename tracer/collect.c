@@ -48,6 +48,22 @@ int sb_collector_new(struct sb_log_file *log, struct sb_sink *sink, const struct
 	return 0;
 }
 
+void sb_collector_share(struct sb_collector *c,
+			uint32_t (*number)(void *arg, const struct sb_watch_image *image),
+			void *arg)
+{
+	c->number = number;
+	c->number_arg = arg;
+}
+
+bool sb_collector_expects(const struct sb_collector *c, uint32_t number)
+{
+	for (const struct image *image = c->images.living; image; image = image->next)
+		if (image->numbered && image->process == number)
+			return true;
+	return false;
+}
+
 static void chunk_free(struct chunk *k)
 {
 	free(k->held);
@@ -271,12 +287,21 @@ static void read_some(struct sb_collector *c, uint64_t claimed)
 	c->chunk_count = left;
 }
 
+void sb_collector_catch_up(struct sb_collector *c)
+{
+	uint64_t claimed = sb_log_claimed(c->log);
+
+	do
+		read_some(c, claimed);
+	while (c->next < claimed);
+}
+
 size_t sb_collector_poll(struct sb_collector *c)
 {
 	double t = now();
 
 	c->taken = 0;
-	if (c->root.unseen && !c->first_told)
+	if (c->root.unseen && !c->first_told && !c->number)
 		tell_first(c);
 	/*
 	 * Who is gone is asked first, what chunks there are next, and they are read last: so all
@@ -286,10 +311,7 @@ size_t sb_collector_poll(struct sb_collector *c)
 	images_look(&c->images, t - c->looked > THOROUGH_SECONDS);
 	if (t - c->looked > THOROUGH_SECONDS)
 		c->looked = t;
-	uint64_t claimed = sb_log_claimed(c->log);
-	do
-		read_some(c, claimed);
-	while (c->next < claimed);
+	sb_collector_catch_up(c);
 	images_sweep(&c->images, forget_process, c);
 	return c->taken;
 }
@@ -369,8 +391,10 @@ void sb_collector_finish(struct sb_collector *c, const pid_t *pids, size_t count
 		finish_chunk(c, c->chunks[i]);
 	c->chunk_count = 0;
 	collect_births(c);
-	if (!c->root.heard && !c->first_told)
-		tell_first(c);
-	report_silent(c);
+	if (!c->number) {
+		if (!c->root.heard && !c->first_told)
+			tell_first(c);
+		report_silent(c);
+	}
 	report_lost(c);
 }

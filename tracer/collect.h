@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/err.h"
@@ -33,6 +34,20 @@ struct sb_first {
 int sb_collector_new(struct sb_log_file *log, struct sb_sink *sink, const struct sb_first *first,
 		     struct sb_collector **ret, struct sb_err *err);
 void sb_collector_free(struct sb_collector *c);
+
+struct sb_watch_image;
+/*
+ * Somebody else watches the same processes, and knows them all: who is who, what is executed, who
+ * lives on, and what blind spots there are. To be said before anything is read. `number` gives the
+ * number in the trace of the image that has just said hello.
+ */
+void sb_collector_share(struct sb_collector *c,
+			uint32_t (*number)(void *arg, const struct sb_watch_image *image),
+			void *arg);
+/* Reads what was written before now, without looking who still lives. */
+void sb_collector_catch_up(struct sb_collector *c);
+/* Whether an image of that number may have more to tell: then its end will be told to the sink. */
+bool sb_collector_expects(const struct sb_collector *c, uint32_t number);
 
 /* Reads what is new; the number of records. */
 size_t sb_collector_poll(struct sb_collector *c);

@@ -48,6 +48,9 @@ struct sb_collector {
 	struct sb_sink *sink;
 	struct sb_real *real;
 	const struct sb_first *first;
+	/* Who shares the trace with us, and numbers the processes; NULL: we do. */
+	uint32_t (*number)(void *arg, const struct sb_watch_image *image);
+	void *number_arg;
 	struct image_exec root; /* the exec of the command, which is in no record */
 	bool starved, first_told;
 	struct images images;

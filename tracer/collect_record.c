@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/path.h"
+#include "tracer/watch.h"
 
 /* A string that is kept with the chunk: its offset, 0 where there is none or no memory. */
 static uint32_t put_text(struct sb_collector *c, struct chunk *k, const char *s)
@@ -247,11 +248,11 @@ static struct image *exec_parent(struct sb_collector *c, struct image *image, ui
 		return NULL;
 	struct image *before = exec->heard;
 	image->exe = exec->path;
-	if (exec->unseen)
+	if (exec->unseen && !c->number)
 		take_unseen_exec(c, image);
 	image->birth = image->root = exec->root;
 	exec->heard = image;
-	if (before && before->pid == image->pid && !exec->unseen) {
+	if (before && before->pid == image->pid && !exec->unseen && !c->number) {
 		*ret_again = true;
 		image->process = before->process;
 		before->continued = true;
@@ -301,6 +302,24 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 	sb_sink_process(c->sink, &p);
 }
 
+/* The number that the image has with who shares the trace. */
+static void number_image(struct sb_collector *c, struct image *image, struct image *parent,
+			 bool forked, pid_t ppid)
+{
+	const struct image_where *w = image_where_near(image, UINT32_MAX);
+
+	image->process =
+		c->number(c->number_arg, &(struct sb_watch_image){
+						 .pid = image->life == LIFE_UNSURE ? 0 : image->pid,
+						 .ppid = ppid,
+						 .parent = parent ? (int64_t)parent->process : -1,
+						 .forked = forked,
+						 .exe = image->exe,
+						 .cwd = w && *w->cwd ? w->cwd : NULL,
+					 });
+	image->numbered = true;
+}
+
 static void take_hello(struct sb_collector *c, struct chunk *k)
 {
 	const struct record *rec = &c->record;
@@ -315,7 +334,10 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	const char *cwd = cwd_of(c, rec->head.arg);
 	if (image_set_where(image, rec->head.where, cwd, image->root) < 0)
 		sb_sink_lost(c->sink, 1);
-	if (!again)
+	if (c->number)
+		number_image(c, image, parent == image ? NULL : parent, rec->head.dirfd == 1,
+			     rec->head.value);
+	else if (!again)
 		tell_process(c, image, parent == image ? NULL : parent);
 }
 
@@ -359,7 +381,10 @@ static void take_blind(struct sb_collector *c, struct chunk *k)
 		sb_sink_lost(c->sink, 1);
 		return;
 	}
-	sb_sink_blind(c->sink, (enum sb_blind)rec->head.value, named ? full.s : k->image->exe, 1);
+	/* Who shares the trace sees into it. */
+	if (!c->number)
+		sb_sink_blind(c->sink, (enum sb_blind)rec->head.value,
+			      named ? full.s : k->image->exe, 1);
 }
 
 void collect_record(struct sb_collector *c, struct chunk *k, uint32_t offset)
@@ -388,7 +413,6 @@ void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held 
 		.op = held->op,
 		.existed = SB_TRI_UNKNOWN,
 		.outcome = held->outcome,
-		.process = k->image->process,
 		.count = count ? count : 1,
 		.path = text(k, held->path),
 		.real = text(k, held->real),
@@ -408,5 +432,10 @@ void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held 
 	}
 	if (ev.outcome < SB_OUTCOME_UNKNOWN || ev.outcome > 4095)
 		ev.outcome = SB_OUTCOME_UNKNOWN;
-	sb_sink_event(c->sink, &ev);
+	if (c->number && !k->image->numbered)
+		number_image(c, k->image, NULL, false, 0);
+	ev.process = k->image->process;
+	/* Execs are told by who shares the trace. */
+	if (ev.kind != SB_EXEC || !c->number)
+		sb_sink_event(c->sink, &ev);
 }

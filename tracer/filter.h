@@ -12,11 +12,12 @@
 
 struct sb_filter_spec {
 	uint32_t action; /* SECCOMP_RET_TRACE or SECCOMP_RET_USER_NOTIF, for what is in the table */
-	uint64_t free_page; /* calls whose instruction lies in this page are allowed; 0: none */
-	int free_exec;	    /* also exec from there; else exec is always acted upon */
-	int refuse_uring;   /* io_uring_setup fails with ENOSYS */
-	int with_tracers;   /* act upon ptrace and seccomp calls as well */
-	int with_filters;   /* upon the latter alone */
+	/* Calls whose instruction lies in this page are allowed, but for exec and what changes the
+	 * root; 0: none. */
+	uint64_t free_page;
+	int refuse_uring; /* io_uring_setup fails with ENOSYS */
+	int with_tracers; /* act upon ptrace and seccomp calls as well */
+	int with_filters; /* upon the latter alone */
 };
 
 struct sb_filter {

@@ -10,7 +10,6 @@
 #include "tracer/filter.h"
 #include "tracer/notify.h"
 #include "tracer/proc.h"
-#include "tracer/watch.h"
 
 /* So many notices, and the command's state and our signals are looked at, however many there are.
  */
@@ -32,6 +31,8 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 		.sink = g->spec.sink,
 		.backend = g->spec.backend,
 		.no_new_privs = sb_notify_unprivileged(g->notify),
+		.done = g->spec.done,
+		.arg = g->spec.arg,
 	};
 	int rc = sb_watch_new(&spec, &g->watch, err);
 
@@ -46,6 +47,8 @@ static void serve(void *arg, const struct sb_notice *notice)
 	struct sb_watch_call *call = NULL;
 
 	g->notices++;
+	if (g->spec.ahead)
+		g->spec.ahead(g->spec.arg, &notice->call);
 	if (sb_watch_enter(g->watch, notice->tid, &notice->call, &call) < 0 || !call)
 		return;
 	if (sb_notify_valid(g->notify, notice))
@@ -59,6 +62,7 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 	struct sb_guard *g = calloc(1, sizeof *g);
 	struct sb_filter_spec filter = {
 		.action = SECCOMP_RET_USER_NOTIF,
+		.free_page = spec->free_page,
 		.refuse_uring = !spec->trace->allow_uring,
 		.with_filters = true,
 	};
@@ -104,6 +108,7 @@ int sb_guard_turn(struct sb_guard *g, double seconds, int *ret_status)
 	for (int i = 0; i < NOTICES_MOST; i++)
 		if (!sb_notify_wait(g->notify, i ? 0 : seconds))
 			break;
+	sb_watch_sweep(g->watch);
 	return sb_child_wait(g->spec.trace->child, 0, ret_status);
 }
 
@@ -122,6 +127,16 @@ size_t sb_guard_find(struct sb_guard *g, pid_t *pids, size_t cap)
 	count += known < cap - count ? known : cap - count;
 	sb_proc_add_children(pids, &count, cap);
 	return count;
+}
+
+uint32_t sb_guard_image(struct sb_guard *g, const struct sb_watch_image *image)
+{
+	return sb_watch_image(g->watch, image);
+}
+
+void sb_guard_stale(struct sb_guard *g)
+{
+	sb_watch_stale(g->watch);
 }
 
 void sb_guard_finish(struct sb_guard *g)

@@ -13,7 +13,9 @@
 
 #include "common/err.h"
 #include "tracer/backend.h"
+#include "tracer/decode.h"
 #include "tracer/sink.h"
+#include "tracer/watch.h"
 
 struct sb_guard;
 
@@ -21,6 +23,15 @@ struct sb_guard_spec {
 	const struct sb_trace_spec *trace;
 	struct sb_sink *sink;
 	const char *backend; /* static: whose its events are */
+	/*
+	 * Where others tell of the same processes (the modules, in hybrid): the page from which
+	 * calls go by untold, what is to be done before a call is looked at, and that a process
+	 * will not be heard of here any more. 0 and NULL else.
+	 */
+	uint64_t free_page;
+	void (*ahead)(void *arg, const struct sb_call *call);
+	void (*done)(void *arg, uint32_t number);
+	void *arg;
 };
 
 int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct sb_err *err);
@@ -32,4 +43,7 @@ int sb_guard_start(struct sb_guard *g, char *const *envp, struct sb_err *err);
 int sb_guard_turn(struct sb_guard *g, double seconds, int *ret_status);
 bool sb_guard_any(struct sb_guard *g);
 size_t sb_guard_find(struct sb_guard *g, pid_t *pids, size_t cap);
+/* As sb_watch_image() and sb_watch_stale(), of the guard's watch. */
+uint32_t sb_guard_image(struct sb_guard *g, const struct sb_watch_image *image);
+void sb_guard_stale(struct sb_guard *g);
 void sb_guard_finish(struct sb_guard *g);

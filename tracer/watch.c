@@ -144,6 +144,16 @@ static struct watch_thread *add_thread(struct sb_watch *w, pid_t tid, struct wat
 	return t;
 }
 
+void watch_done(struct sb_watch *w, int64_t number)
+{
+	if (number < 0)
+		return;
+	if (w->spec.done)
+		w->spec.done(w->spec.arg, (uint32_t)number);
+	else
+		sb_sink_done(w->spec.sink, (uint32_t)number);
+}
+
 static void remove_process(struct sb_watch *w, struct watch_process *p)
 {
 	struct watch_process **link = &w->processes[bucket(p->pid)];
@@ -151,8 +161,7 @@ static void remove_process(struct sb_watch *w, struct watch_process *p)
 	while (*link != p)
 		link = &(*link)->next;
 	*link = p->next;
-	if (p->number >= 0)
-		sb_sink_done(w->spec.sink, (uint32_t)p->number);
+	watch_done(w, p->number);
 	free(p);
 }
 
@@ -222,7 +231,7 @@ uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *
 	struct watch_place place = p->place;
 	if (t)
 		watch_place(w, t, true, &place);
-	p->number = w->spec.next_number ? w->spec.next_number(w->spec.arg) : w->counted++;
+	p->number = w->counted++;
 	sb_sink_process(w->spec.sink, &(struct sb_trace_process){
 					      .id = (uint32_t)p->number,
 					      .parent = p->parent,
@@ -234,6 +243,38 @@ uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *
 					      .argv = (const char *const *)argv,
 				      });
 	return (uint32_t)p->number;
+}
+
+uint32_t sb_watch_image(struct sb_watch *w, const struct sb_watch_image *image)
+{
+	struct watch_thread *t = image->pid ? watch_thread(w, image->pid) : NULL;
+
+	if (t) {
+		struct watch_process *p = t->process;
+
+		if (p->number < 0 && p->parent < 0)
+			p->parent = image->parent;
+		if (p->number < 0 && !p->exe)
+			p->exe = watch_intern(w, image->exe);
+		return watch_number(w, p, NULL);
+	}
+	uint32_t number = w->counted++;
+	sb_sink_process(w->spec.sink, &(struct sb_trace_process){
+					      .id = number,
+					      .parent = image->parent,
+					      .pid = image->pid,
+					      .ppid = image->ppid,
+					      .forked = image->forked,
+					      .exe = image->exe,
+					      .cwd = image->cwd,
+				      });
+	return number;
+}
+
+void sb_watch_stale(struct sb_watch *w)
+{
+	w->moves++;
+	sb_real_forget(w->real);
 }
 
 void sb_watch_first(struct sb_watch *w, pid_t pid, const char *program, char *const *argv,
@@ -316,7 +357,7 @@ static void sweep(struct sb_watch *w)
 	w->swept = watch_now();
 }
 
-void watch_sweep(struct sb_watch *w)
+void sb_watch_sweep(struct sb_watch *w)
 {
 	if (watch_now() - w->swept > SWEEP_SECONDS)
 		sweep(w);

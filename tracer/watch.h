@@ -28,12 +28,8 @@ struct sb_watch_spec {
 	struct sb_sink *sink;
 	const char *backend; /* static: who saw it */
 	bool no_new_privs;   /* set-id programs run without their privilege: a blind spot */
-	/*
-	 * The numbers that processes have in the trace. NULL: the watch counts by itself, from 0.
-	 * Else somebody else shares the trace (the collector, in hybrid): asked for the next free
-	 * one.
-	 */
-	uint32_t (*next_number)(void *arg);
+	/* No more is heard of this image here. NULL: then that is all that there is of it. */
+	void (*done)(void *arg, uint32_t number);
 	void *arg;
 };
 
@@ -73,6 +69,21 @@ void sb_watch_leave(struct sb_watch *w, struct sb_watch_call *call, long result)
  */
 void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call);
 void sb_watch_drop(struct sb_watch *w, struct sb_watch_call *call);
+
+/* What an image tells of itself by other means, where two share one trace. */
+struct sb_watch_image {
+	pid_t pid; /* 0: not one that we could know it by */
+	pid_t ppid;
+	int64_t parent; /* number in the trace; -1 not known */
+	bool forked;
+	const char *exe, *cwd; /* NULL not known */
+};
+/* The number of the image that this process runs now; a new one, where it was never heard of. */
+uint32_t sb_watch_image(struct sb_watch *w, const struct sb_watch_image *image);
+/* Somebody may have moved, or have changed what names mean, unseen. */
+void sb_watch_stale(struct sb_watch *w);
+/* From time to time: those that went without a word are taken off. */
+void sb_watch_sweep(struct sb_watch *w);
 
 /* The number in the trace of the image that `tid` runs now; -1: nobody that was heard of. */
 int64_t sb_watch_number(struct sb_watch *w, pid_t tid);

@@ -210,6 +210,21 @@ void watch_tell(struct sb_watch *w, struct sb_watch_call *call, unsigned i, int 
 		deliver(w, call, i, &call->names[i], call->text.s + call->names[i].at, outcome);
 }
 
+void watch_tell_births(struct sb_watch *w, struct sb_watch_call *call)
+{
+	for (unsigned i = 0; i < call->touches.count; i++) {
+		const struct watch_name *name = &call->names[i];
+		const char *real;
+
+		if (call->touches.touch[i].kind != SB_WRITE || !name->there || name->outcome ||
+		    existed(call, i) != SB_NO)
+			continue;
+		real = watch_real(w, name, call->text.s + name->at, call->pid);
+		if (real)
+			sb_sink_existed(w->spec.sink, real, SB_NO);
+	}
+}
+
 /* A file opened by its handle has no name until it is open. */
 static void tell_handle(struct sb_watch *w, struct sb_watch_call *call, long result)
 {

@@ -244,8 +244,7 @@ static void begin_image(struct sb_watch *w, struct watch_process *p, char *const
 	p->parent = before;
 	p->number = -1;
 	(void)watch_number(w, p, argv);
-	if (before >= 0)
-		sb_sink_done(w->spec.sink, (uint32_t)before);
+	watch_done(w, before);
 }
 
 void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid)

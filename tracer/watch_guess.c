@@ -365,6 +365,7 @@ void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call)
 		return;
 	}
 	if (call->moves || leaves_traces(call)) {
+		watch_tell_births(w, call);
 		w->moves += call->touches.row->op == SB_OP_RENAME;
 		t->later = call;
 		return;

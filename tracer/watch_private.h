@@ -96,8 +96,8 @@ struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid);
 struct watch_thread *watch_find_thread(const struct sb_watch *w, pid_t tid);
 /* Everybody of it but the leader is gone. */
 void watch_only_leader(struct sb_watch *w, struct watch_process *p);
-/* Now and then: those that went without a word are taken off. */
-void watch_sweep(struct sb_watch *w);
+/* No more will be told of the image here. */
+void watch_done(struct sb_watch *w, int64_t number);
 /* Its number; it is told to the sink when it first has one. `argv` may be NULL. */
 uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *argv);
 struct sb_watch_call *watch_take_call(struct sb_watch *w);
@@ -130,6 +130,8 @@ void watch_moved(struct sb_watch *w, struct sb_watch_call *call, long result);
  */
 /* Tells touch `i` of the call, which came to `outcome`. */
 void watch_tell(struct sb_watch *w, struct sb_watch_call *call, unsigned i, int outcome);
+/* What is about to be made is not there yet, whatever comes of it: told before others find it. */
+void watch_tell_births(struct sb_watch *w, struct sb_watch_call *call);
 /* Tells all of it. */
 void watch_tell_result(struct sb_watch *w, struct sb_watch_call *call, long result);
 

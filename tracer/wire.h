@@ -96,7 +96,10 @@ struct sb_log_header {
 	uint32_t pad_;
 	uint64_t lost_sandboxed; /* of `lost`: because the process had its own seccomp filter;
 				    atomic */
-	uint64_t reserved_[9];
+	/* Raised when a guarded process has moved, or changed what names mean, by calls that its
+	 * guard is not told of; atomic. */
+	uint64_t moves;
+	uint64_t reserved_[8];
 	struct sb_log_prog prog[SB_PROG_SLOTS];
 };
 

@@ -38,8 +38,8 @@ done
 start sleep 30
 kill -INT -"$t"
 check "an interrupt of the group ends both" ended 130
-start bash -c 'trap "exit 9" INT; while :; do sleep 0.1; done'
-sleep 0.3
+start bash -c 'trap "exit 9" INT; : >trapped; while :; do sleep 0.1; done'
+until [ -e trapped ]; do sleep 0.05; done
 kill -INT -"$t"
 check "a command that handles it decides" ended 9
 

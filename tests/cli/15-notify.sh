@@ -1,8 +1,10 @@
-# trace -b notify: what only the kernel tells, and that the command does not suffer from us.
+# trace -b notify: what only the kernel tells, and that the command does not suffer from us. Other backends
+# that listen to notifications are held to the same (16-hybrid.sh).
 # timeout: 120
 . "$SB_TESTS/cli/lib.sh"
+b=${NOTIFYING:-notify}
 
-sidebundle trace -b notify -o probe.trace true 2>probe.err ||
+sidebundle trace -b $b -o probe.trace true 2>probe.err ||
 	skip "seccomp notification, and to read the memory of a child: $(cat probe.err)"
 
 seen() { # TRACE PATH
@@ -13,36 +15,36 @@ seen() { # TRACE PATH
 }
 
 if command -v busybox >/dev/null; then
-	sidebundle trace -b notify -o static.trace busybox cat /etc/passwd >/dev/null
+	sidebundle trace -b $b -o static.trace busybox cat /etc/passwd >/dev/null
 	check "a static program" seen static.trace /etc/passwd
 else
 	skip_check "a static program" "the program busybox is missing"
 fi
-sidebundle trace -b notify -o libc.trace sh -c 'getent passwd root' >/dev/null
+sidebundle trace -b $b -o libc.trace sh -c 'getent passwd root' >/dev/null
 check "what libc opens by itself" seen libc.trace /etc/nsswitch.conf
 check "and the linker" seen libc.trace /etc/ld.so.cache
 
 # --- statuses and errors ---------------------------------------------------------------------------------
-check "the status is the command's" expect_status 7 sidebundle trace -b notify sh -c 'exit 7'
-check "a signal's" expect_status 137 sidebundle trace -b notify sh -c 'kill -9 $$'
+check "the status is the command's" expect_status 7 sidebundle trace -b $b sh -c 'exit 7'
+check "a signal's" expect_status 137 sidebundle trace -b $b sh -c 'kill -9 $$'
 touch plain
-check "not executable" expect_status 126 sidebundle trace -b notify ./plain
-check "not there" expect_status 127 sidebundle trace -b notify ./nowhere
+check "not executable" expect_status 126 sidebundle trace -b $b ./plain
+check "not there" expect_status 127 sidebundle trace -b $b ./nowhere
 check "no trace is left of what never ran" test ! -e nowhere.trace
 check "a trace within a trace" expect_match 'a trace within a trace.*-b audit' \
-	sidebundle trace -b notify -o out.trace sidebundle trace -b notify -o in.trace true
+	sidebundle trace -b $b -o out.trace sidebundle trace -b $b -o in.trace true
 check "and audit works there" expect_status 0 \
-	sidebundle trace -b notify -o out.trace sidebundle trace -b audit -o in.trace true
-check "without seccomp it says so" expect_match 'backend notify: .*take -b' \
-	"$SB_TOOLS/lockdown" no-seccomp -- sidebundle trace -b notify true
-check "without ptrace it works" expect_status 0 "$SB_TOOLS/lockdown" no-ptrace -- sidebundle trace -b notify true
+	sidebundle trace -b $b -o out.trace sidebundle trace -b audit -o in.trace true
+check "without seccomp it says so" expect_match "backend $b: .*take -b" \
+	"$SB_TOOLS/lockdown" no-seccomp -- sidebundle trace -b $b true
+check "without ptrace it works" expect_status 0 "$SB_TOOLS/lockdown" no-ptrace -- sidebundle trace -b $b true
 # shellcheck disable=SC2012 # names are numbers
 check "no descriptor of ours is in the command" expect_output "$(ls /proc/self/fd | wc -l)" \
-	sh -c 'sidebundle trace -b notify ls /proc/self/fd | wc -l'
+	env b="$b" sh -c 'sidebundle trace -b "$b" ls /proc/self/fd | wc -l'
 
 # --- time, and who lives on ----------------------------------------------------------------------------
 check "its time is up, and what it started is gone" expect_status 124 \
-	sidebundle trace -b notify --timeout 1 sh -c 'setsid sleep 77.7 & sleep 77.7'
+	sidebundle trace -b $b --timeout 1 sh -c 'setsid sleep 77.7 & sleep 77.7'
 nobody() { # COMMAND LINE
 	for ((i = 0; i < 50; i++)); do
 		pgrep -u "$(id -u)" -fx "$1" >/dev/null || return 0
@@ -55,7 +57,7 @@ check "all of it" nobody 'sleep 77.7'
 
 outlive() { # hands out a daemon that opens a file when the trace has ended
 	rm -f went
-	sidebundle trace -b notify -o daemon.trace sh -c \
+	sidebundle trace -b $b -o daemon.trace sh -c \
 		'setsid sh -c "sleep 1; cat /etc/passwd >went.new && mv went.new went" >/dev/null 2>&1 &' 2>daemon.err
 	grep -q 'still running' daemon.err || { cat daemon.err; return 1; }
 	for ((i = 0; i < 50; i++)); do
@@ -67,7 +69,7 @@ outlive() { # hands out a daemon that opens a file when the trace has ended
 check "what lives on is noted, and lives" outlive
 waited() {
 	rm -f went
-	sidebundle trace -b notify --wait-all -o daemon.trace sh -c \
+	sidebundle trace -b $b --wait-all -o daemon.trace sh -c \
 		'setsid sh -c "sleep 0.5; cat /etc/passwd >went" >/dev/null 2>&1 &' && [ -s went ] &&
 		seen daemon.trace /etc/passwd
 }
@@ -76,7 +78,7 @@ check "or waited for" waited
 # Killed in the middle: each of the command's calls would fail without somebody to answer it.
 survives() {
 	rm -f pid whole
-	sidebundle trace -b notify -o cut.trace sh -c \
+	sidebundle trace -b $b -o cut.trace sh -c \
 		'echo >pid; for i in 1 2 3 4 5; do sleep 0.1; cat /etc/passwd >/dev/null || exit; done; echo >whole' &
 	local t=$!
 	until [ -e pid ]; do sleep 0.02; done
@@ -96,7 +98,7 @@ check "and nobody stands by any more" nobody 'sb-standby'
 mkdir rings
 uring() { # refuse|allow: whether it is noted
 	rm -rf rings/*
-	sidebundle trace -b notify --io-uring="$1" -o "uring-$1.trace" "$SB_TARGETS/uring" "$PWD/rings" \
+	sidebundle trace -b $b --io-uring="$1" -o "uring-$1.trace" "$SB_TARGETS/uring" "$PWD/rings" \
 		>/dev/null 2>&1 || return 1
 	case $1 in
 	refuse) ! tail -n 1 "uring-$1.trace" | grep -q io_uring ;;

@@ -97,7 +97,8 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 	case SB_ACT_URING:
 		return spec->refuse_uring ? SECCOMP_RET_ERRNO | ENOSYS : spec->action;
 	case SB_ACT_EXEC:
-		return in_page && spec->free_exec ? SECCOMP_RET_ALLOW : spec->action;
+	case SB_ACT_CHROOT:
+		return spec->action;
 	default:
 		return in_page ? SECCOMP_RET_ALLOW : spec->action;
 	}
@@ -107,7 +108,7 @@ static const struct sb_filter_spec specs[] = {
 	{.action = TRACE},
 	{.action = TRACE, .refuse_uring = 1, .with_tracers = 1},
 	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .refuse_uring = 1, .with_filters = 1},
-	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .free_exec = 1, .with_tracers = 1},
+	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .with_tracers = 1},
 };
 
 static const uint64_t pointers[] = {0x401000, PAGE + 2,	     PAGE + 0xfff,

@@ -1,0 +1,43 @@
+# trace -b hybrid: all that notify is held to; and what the modules record is not told by the kernel as well.
+# timeout: 180
+export NOTIFYING=hybrid
+. "$SB_TESTS/cli/15-notify.sh"
+
+notices() { # BACKEND COMMAND...: how many notifications it takes
+	local backend=$1
+	shift
+	sidebundle trace --log-level debug -b "$backend" -o "$backend.trace" -- "$@" 2>&1 >/dev/null |
+		sed -n 's/.* \([0-9]*\) notifications$/\1/p'
+}
+
+# --- what passes, and what is reported ----------------------------------------------------------------------
+mkdir files && touch files/{1..200}
+opened() { # a program's own opens are free, and none of them is missing
+	local n
+	n=$(notices hybrid "$SB_TARGETS/opens" files/*) && [ -n "$n" ] && [ "$n" -lt 60 ] || { echo "$n notifications"; return 1; }
+	expect_output 200 grep -c '^{"event":"open".*/files/[0-9]*",.*"outcome":0,' hybrid.trace
+}
+check "one's own page passes the guard" opened
+twice() { # EVENT: of the kernel's and the module's telling there is one
+	sidebundle trace -b hybrid -o once.trace sh -c 'cat /etc/passwd; : <plain' >/dev/null || return 1
+	local n
+	n=$(sidebundle show --format json --kind open once.trace | grep -c '"path":"/etc/passwd".*"count":1[,}]')
+	[ "$n" -eq 1 ] || { echo "told $n times"; return 1; }
+}
+check "nothing is told twice" twice
+
+# --- one numbering ------------------------------------------------------------------------------------------
+tree() { # a process that the kernel tells of and one that tells of itself are one
+	sidebundle trace -b hybrid -o tree.trace sh -c '(read -r x <plain); cat plain; true' &&
+		sidebundle trace -b notify -o tree2.trace sh -c '(read -r x <plain); cat plain; true' || return 1
+	sidebundle diff tree.trace tree2.trace || return 1
+	[ "$(grep -c '^{"process"' tree.trace)" -eq "$(grep -c '^{"process"' tree2.trace)" ] ||
+		{ grep '^{"process"' tree.trace tree2.trace; return 1; }
+}
+check "processes are those that notify knows" tree
+check "auto takes it" expect_match 'auto: takes hybrid' sidebundle trace --log-level info -o t true
+check "but not within a trace" expect_match 'takes (ptrace|audit).*not hybrid' \
+	sidebundle trace -b hybrid -o out.trace sidebundle trace --log-level info -o in.trace true
+check "memory that is closed: as audit does" expect_status 0 \
+	"$SB_TOOLS/lockdown" no-ptrace no-memory -- sidebundle trace -b hybrid -o closed.trace cat plain
+check "no log is left behind" no_stale_log
