@@ -258,6 +258,21 @@ int sb_closure_add_soname(struct sb_closure *c, const char *path, const char *so
 	return closure_load_soname(c, program->process, soname, why, err);
 }
 
+/* The directory of `name`, which holds no ".." (of $ORIGIN/../lib): a plan has none. */
+static int add_dir(struct sb_closure *c, struct sb_map *dirs, const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	auto_buf dir = SB_BUF_INIT, real = SB_BUF_INIT;
+	struct sb_err ignored = SB_ERR_INIT;
+
+	if (sb_buf_add(&dir, name, slash == name ? 1 : (size_t)(slash - name)) < 0)
+		return -ENOMEM;
+	if (strstr(dir.s, "/..") &&
+	    sb_resolve(c->state->root, dir.s, 0, NULL, NULL, &real, &ignored) == 0)
+		return sb_map_adds(dirs, real.s, NULL) ? 0 : -ENOMEM;
+	return sb_map_adds(dirs, dir.s, NULL) ? 0 : -ENOMEM;
+}
+
 /* Directories in the order in which the linker would come to them: its own search paths first. */
 static int list_libs(struct sb_closure *c, struct closure_process *p)
 {
@@ -266,12 +281,10 @@ static int list_libs(struct sb_closure *c, struct closure_process *p)
 	for (int pass = 0; pass < 2; pass++) {
 		for (const struct sb_object *o = p->first; o; o = o->next) {
 			bool told = o->how < SB_FOUND_CACHE;
-			const char *slash = strrchr(o->name, '/');
 
 			if (o == p->main || o == p->interp || o->variant || told != (pass == 0))
 				continue;
-			if (!sb_map_add(&dirs, o->name,
-					slash == o->name ? 1 : (size_t)(slash - o->name), NULL))
+			if (add_dir(c, &dirs, o->name) < 0)
 				return -ENOMEM;
 		}
 	}

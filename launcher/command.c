@@ -22,6 +22,13 @@ int launch_command_args(const struct launch_entry *entry, char *const *argv,
 	return rc < 0 ? sb_fail(err, ENOMEM, "copy the arguments") : 0;
 }
 
+const char *launch_command_file(const struct launch_entry *entry)
+{
+	const char *name = entry->cwd && entry->args.count ? entry->args.items[0] : NULL;
+
+	return name && strchr(name, '/') ? name : entry->exec;
+}
+
 static bool same_name(const char *a, const char *b)
 {
 	size_t len = strcspn(a, "=");

@@ -16,6 +16,12 @@ int launch_command_args(const struct launch_entry *entry, char *const *argv,
 const char *launch_command_name(const struct launch_entry *entry, char *const *argv);
 
 /*
+ * What to execute: a replay does what the traced command did, by the same name from the same
+ * directory: a script is told this name, and may print it.
+ */
+const char *launch_command_file(const struct launch_entry *entry);
+
+/*
  * The user's environment, with the plan's `set` replacing and the entry's recorded variables where
  * the user has none; of a replay PWD is the recorded one. `host_libraries`: the program starts
  * others of this machine, which the recorded variables of the dynamic linker would lead astray:

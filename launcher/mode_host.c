@@ -136,10 +136,14 @@ static int add_linker(const struct launch_request *request, struct host_command 
 	return rc;
 }
 
-/* Under the redirection a script is where it always was. */
+/* Under the redirection a script is where it always was; we are in its directory, if anybody's. */
 static const char *script_name(const struct launch_entry *entry, const struct host_command *c)
 {
-	return c->redirected ? entry->exec : c->script.s;
+	const char *name = launch_command_file(entry);
+
+	if (!c->redirected)
+		return c->script.s;
+	return name[0] == '/' || access(name, R_OK) == 0 ? name : entry->exec;
 }
 
 static int build(const struct launch_request *request, struct host_command *c, struct sb_err *err)
@@ -204,10 +208,10 @@ static int run(const struct launch_request *request, struct sb_err *err)
 	struct host_command c = {.argv = {NULL, 0, 0}};
 	const char *exec = request->entry->exec;
 	struct stat st;
-	int rc = build(request, &c, err);
+	int rc = go_to_directory(request, err);
 
 	if (rc == 0)
-		rc = go_to_directory(request, err);
+		rc = build(request, &c, err);
 	/* The linker maps what it is given, whether it may be executed or not. */
 	if (rc == 0 &&
 	    (stat(c.program.s, &st) < 0 || !S_ISREG(st.st_mode) || access(c.program.s, X_OK) < 0))

@@ -38,17 +38,6 @@ static int plan_view(const struct launch_request *request, struct launch_session
 	return launch_view_plan(&view, &s->ops, &s->start, err);
 }
 
-/*
- * A replay executes what the traced command did, by the same name from the same directory: a script
- * is told this name, and may print it.
- */
-static const char *file_of(const struct launch_entry *entry)
-{
-	const char *name = entry->cwd && entry->args.count ? entry->args.items[0] : NULL;
-
-	return name && strchr(name, '/') ? name : entry->exec;
-}
-
 int launch_session_plan(const struct launch_request *request, struct launch_session *ret,
 			struct sb_err *err)
 {
@@ -63,7 +52,7 @@ int launch_session_plan(const struct launch_request *request, struct launch_sess
 		.cache = launch_variable(request, "XDG_CACHE_HOME"),
 		.home = launch_variable(request, "HOME"),
 	};
-	ret->file = file_of(entry);
+	ret->file = launch_command_file(entry);
 	int rc = plan_view(request, ret, err);
 	if (rc == 0 &&
 	    launch_strings_add(&ret->argv, launch_command_name(entry, request->argv)) < 0)

@@ -179,6 +179,41 @@ __attribute__((noinline)) static long redirect(const struct sb_call *c, const st
 	return redirect_absent(c, s, &place, path, flags, linker);
 }
 
+/*
+ * A name relative to the current directory, which this machine does not have there: the payload
+ * may, where both have that directory.
+ */
+__attribute__((noinline)) static long
+redirect_relative(const struct sb_call *c, const struct shape *s, const char *path, bool linker)
+{
+	char whole[SB_PATH_MAX];
+	size_t at = 0;
+	long n = sb_arch_syscall(__NR_getcwd, (long)whole, sizeof(whole), 0, 0, 0, 0);
+
+	if (n <= 1 || whole[0] != '/' || sb_strip(whole))
+		return -ENOENT;
+	at = (size_t)n - 1;
+	if (!sb_puts(whole, sizeof(whole), &at, "/") || !sb_puts(whole, sizeof(whole), &at, path))
+		return -ENOENT;
+	return redirect(c, s, whole, linker);
+}
+
+static bool is_at_cwd(const struct sb_call *c, const struct shape *s)
+{
+	return s->dirfd < 0 || (int)c->args[s->dirfd] == AT_FDCWD;
+}
+
+static long resolve(const struct sb_call *c, const struct shape *s, const char *path, bool linker)
+{
+	long rc;
+
+	if (path[0] == '/')
+		return redirect(c, s, path, linker);
+	rc = make(c);
+	return rc == -ENOENT && path[0] && is_at_cwd(c, s) ? redirect_relative(c, s, path, linker)
+							   : rc;
+}
+
 /* A real name of ours, whose buffer has room for one byte more, becomes the one the program knows.
  */
 static long rename_back(char *buf, long len)
@@ -228,7 +263,7 @@ static long read_link(const struct sb_call *c, const struct shape *s, bool linke
 	long rc;
 
 	if (!sb_starts(path, "/proc/"))
-		return path[0] == '/' ? redirect(c, s, path, linker) : make(c);
+		return resolve(c, s, path, linker);
 	rc = make(c);
 	if (rc <= 0 || buf[0] != '/')
 		return rc;
@@ -273,5 +308,5 @@ long sb_redirect(struct sb_call *c, long linker)
 		return make(c);
 	if (s->kind == SB_READLINK)
 		return read_link(c, s, linker);
-	return path[0] == '/' ? redirect(c, s, path, linker) : make(c);
+	return resolve(c, s, path, linker);
 }

@@ -1,7 +1,10 @@
 /*
- * From a path to its entry, through the payload's own links, without asking the kernel. Both what
- * is done and what is to do lie in one buffer: the former grows from its beginning, the latter
- * shrinks towards its end and grows by what links hold.
+ * From a path to its entry, through the payload's own links, without asking the kernel. What is
+ * done grows from the beginning of a buffer; what is to do is the caller's path, and after a link
+ * lies at the buffer's end, which grows by what links hold.
+ *
+ * Every look-up stands before a system call: each byte is touched once. What is on the way to an
+ * entry is found by hash and length alone, and the whole is compared at the end.
  */
 #include "preload/str.h"
 #include "redirect/redirect.h"
@@ -11,11 +14,11 @@
 #define MAX_HOPS 40
 
 struct walk {
-	struct sb_place *place;
 	char *done;    /* canonical, "/a/b", without a NUL */
 	size_t len;    /* of it; 0: the root */
 	uint32_t hash; /* of it */
-	char *rest, *end;
+	const char *rest;
+	char *end;			 /* of the buffer */
 	const struct sb_index_entry *at; /* of `done` */
 	unsigned hops;
 };
@@ -27,12 +30,22 @@ static const char *string(uint32_t offset)
 
 static bool same(const char *a, const char *b, size_t len)
 {
+	for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
+		uint64_t x, y;
+
+		__builtin_memcpy(&x, a, sizeof(x));
+		__builtin_memcpy(&y, b, sizeof(y));
+		if (x != y)
+			return false;
+		a += sizeof(x);
+		b += sizeof(y);
+	}
 	while (len && *a == *b)
 		a++, b++, len--;
 	return !len;
 }
 
-static const struct sb_index_entry *find(const char *path, size_t len, uint32_t hash)
+static const struct sb_index_entry *find(size_t len, uint32_t hash)
 {
 	uint32_t mask = sb_here.index->slot_count - 1;
 	uint32_t slot = sb_index_slot(hash, mask + 1), i;
@@ -40,15 +53,21 @@ static const struct sb_index_entry *find(const char *path, size_t len, uint32_t 
 	for (; (i = sb_here.slots[slot]); slot = (slot + 1) & mask) {
 		const struct sb_index_entry *e = &sb_here.entries[i - 1];
 
-		if (e->hash == hash && e->path_len == len && same(string(e->path), path, len))
+		if (e->hash == hash && e->path_len == len)
 			return e;
 	}
 	return NULL;
 }
 
+/* Whether what was found is what was looked for. */
+static bool is_right(const struct walk *w)
+{
+	return !w->at || !w->len || same(string(w->at->path), w->done, w->len);
+}
+
 static const struct sb_index_entry *find_root(void)
 {
-	return find("/", 1, sb_index_hash_byte(SB_INDEX_HASH_START, '/'));
+	return find(1, sb_index_hash_byte(SB_INDEX_HASH_START, '/'));
 }
 
 static void to_root(struct walk *w)
@@ -69,56 +88,71 @@ static void up(struct walk *w)
 	w->hash = SB_INDEX_HASH_START;
 	for (size_t i = 0; i < w->len; i++)
 		w->hash = sb_index_hash_byte(w->hash, w->done[i]);
-	w->at = find(w->done, w->len, w->hash);
+	w->at = find(w->len, w->hash);
 }
 
 /* Puts what the link holds before the rest; the link itself is the last component done. */
 static bool follow(struct walk *w)
 {
 	const struct sb_index_entry *link = w->at;
+	size_t more = sb_strnlen(w->rest, SB_PATH_MAX);
+	char *rest;
 
-	up(w);
-	if (++w->hops > MAX_HOPS ||
-	    (size_t)(w->rest - w->done) < w->len + link->target_len + FRONT / 8)
+	if (!is_right(w) || ++w->hops > MAX_HOPS)
 		return false;
-	w->rest -= link->target_len;
-	sb_copy(w->rest, string(link->target), link->target_len);
-	if (*w->rest == '/')
+	up(w);
+	if ((size_t)(w->end - w->done) < w->len + link->target_len + more + 2)
+		return false;
+	/* The caller's; or it lies there already. */
+	if (w->rest + more != w->end) {
+		sb_copy(w->end - more, w->rest, more);
+		*w->end = 0;
+	}
+	rest = w->end - more - link->target_len;
+	sb_copy(rest, string(link->target), link->target_len);
+	w->rest = rest;
+	if (*rest == '/')
 		to_root(w);
 	return true;
 }
 
-enum step { GONE, FOUND, END };
+enum step { GONE, FOUND, END, LONG };
 
 /* One component. */
 static enum step step(struct walk *w)
 {
 	const struct sb_index_entry *next;
-	const char *start;
+	const char *rest = w->rest;
+	char *to = w->done + w->len + 1;
 	uint32_t hash = sb_index_hash_byte(w->hash, '/');
-	size_t n;
+	size_t n = 0;
 
-	while (w->rest < w->end && *w->rest == '/')
-		w->rest++;
-	if (w->rest == w->end)
+	while (*rest == '/')
+		rest++;
+	w->rest = rest;
+	if (!*rest)
 		return END;
-	start = w->rest;
-	for (; w->rest < w->end && *w->rest != '/'; w->rest++)
-		hash = sb_index_hash_byte(hash, *w->rest);
-	n = (size_t)(w->rest - start);
-	if (n == 1 && start[0] == '.')
+	if (rest[0] == '.' && (rest[1] == '/' || !rest[1])) {
+		w->rest = rest + 1;
 		return FOUND;
-	if (n == 2 && start[0] == '.' && start[1] == '.') {
+	}
+	if (rest[0] == '.' && rest[1] == '.' && (rest[2] == '/' || !rest[2])) {
+		w->rest = rest + 2;
 		up(w);
 		return FOUND;
 	}
-	/* Done is always shorter than what it came from: it moves towards the beginning. */
-	w->done[w->len] = '/';
-	for (size_t i = 0; i < n; i++)
-		w->done[w->len + 1 + i] = start[i];
-	next = find(w->done, w->len + 1 + n, hash);
+	/* Done is always shorter than what it came from. */
+	for (; rest[n] && rest[n] != '/'; n++) {
+		if (to + n >= w->end)
+			return LONG;
+		to[n] = rest[n];
+		hash = sb_index_hash_byte(hash, rest[n]);
+	}
+	next = find(w->len + 1 + n, hash);
 	if (!next)
 		return GONE;
+	to[-1] = '/';
+	w->rest = rest + n;
 	w->at = next;
 	w->len += 1 + n;
 	w->hash = hash;
@@ -140,6 +174,8 @@ static bool is_open(const char *path)
 
 static bool give(struct walk *w, struct sb_place *ret)
 {
+	if (!is_right(w))
+		return false;
 	if (!w->len)
 		w->done[w->len++] = '/';
 	w->done[w->len] = 0;
@@ -149,36 +185,51 @@ static bool give(struct walk *w, struct sb_place *ret)
 	return true;
 }
 
+static bool give_gone(const struct walk *w, const char *path, struct sb_place *ret)
+{
+	ret->opaque = w->at && w->at->flags & SB_INDEX_OPAQUE && is_right(w) && !is_open(path);
+	return true;
+}
+
+static bool goes_on(const struct walk *w)
+{
+	return *w->rest;
+}
+
+/* What the kernel would not take is not for us either. */
+static bool is_long(const struct walk *w, const char *path)
+{
+	return !w->hops && w->rest - path >= SB_PATH_MAX;
+}
+
 bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 {
-	struct walk w = {.place = ret, .done = ret->room + FRONT};
-	size_t len = sb_strnlen(path, SB_PATH_MAX);
+	struct walk w = {.done = ret->room + FRONT, .rest = path};
 
 	ret->entry = NULL;
 	ret->opaque = ret->through = false;
 	w.end = ret->room + sizeof(ret->room) - 1;
-	if (path[0] != '/' || len >= (size_t)(w.end - w.done) - 1)
+	if (path[0] != '/')
 		return false;
-	w.rest = w.end - len;
-	sb_copy(w.rest, path, len);
-	*w.end = 0;
 	to_root(&w);
 	for (;;) {
 		switch (step(&w)) {
 		case END:
-			return give(&w, ret);
+			return !is_long(&w, path) && give(&w, ret);
 		case GONE:
-			ret->opaque = w.at && w.at->flags & SB_INDEX_OPAQUE && !is_open(path);
-			return true;
+			return give_gone(&w, path, ret);
+		case LONG:
+			return false;
 		case FOUND:
 			break;
 		}
-		if (w.at && w.at->type == SB_INDEX_LINK && (follow_last || w.rest < w.end) &&
-		    !follow(&w))
+		if (!w.at || w.at->type == SB_INDEX_DIR)
+			continue;
+		if (w.at->type == SB_INDEX_LINK && (follow_last || goes_on(&w)) && !follow(&w))
 			return false;
-		if (w.at && w.at->type == SB_INDEX_FILE && w.rest < w.end) {
-			ret->through = true;
-			return true;
+		if (w.at && w.at->type == SB_INDEX_FILE && goes_on(&w)) {
+			ret->through = is_right(&w);
+			return ret->through;
 		}
 	}
 }

@@ -70,6 +70,21 @@ if ldd "$ls_" | grep -q libselinux; then
 	check "verify tells of it" expect_status 1 sidebundle verify b/broken
 fi
 
+# --- places that are told from the program's own
+if command -v cc >/dev/null; then
+	mkdir -p own/bin own/lib
+	echo 'int answer(void) { return 42; }' >lib.c
+	echo 'int answer(void); int main(void) { return answer(); }' >main.c
+	cc -shared -fPIC -o own/lib/libanswer.so lib.c &&
+		cc -o own/bin/main main.c -Lown/lib -lanswer -Wl,-rpath,'$ORIGIN/../lib' || echo "cc failed"
+	check "a library beside the program" create own --from-host "$PWD/own/bin/main"
+	mv own away
+	for mode in host namespace; do
+		[ $mode = host ] || has_userns || continue
+		check "is found, in $mode mode" expect_status 42 env SIDEBUNDLE_RUN_MODE=$mode b/own/bin/main
+	done
+fi
+
 # --- what is no dynamically linked program
 box=$(realpath "$(command -v busybox)")
 if file -L "$box" 2>/dev/null | grep -q static || ! ldd "$box" >/dev/null 2>&1; then

@@ -82,7 +82,7 @@ subject() { # [--host] COMMAND...
 _subject_host() {
 	local root
 	check "$label: in host mode, here" _run_as host env SIDEBUNDLE_RUN_MODE=host "$entry"
-	for root in trixie bullseye; do
+	for root in bare trixie bullseye; do
 		has_root $root || continue
 		check "$label: in host mode, in the $root root" _run_as host-$root _there host $root
 	done
