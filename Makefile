@@ -197,7 +197,7 @@ roots:
 	@tests/roots
 # What deps brings changes how this file is read: hence a make of its own.
 check check-all:
-	@$(MAKE) --no-print-directory deps SETS="build check subject"
+	@$(MAKE) --no-print-directory deps SETS="build check subject$(if $(filter %all,$@), all)"
 	@$(MAKE) --no-print-directory check-built ALL=$(if $(filter %all,$@),--all)
 check-built: all unit-binaries targets roots
 	@tests/run --build $(BUILD) --parts unit,cli,conformance $(ALL) $(ONLY)

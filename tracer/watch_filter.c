@@ -35,14 +35,10 @@ static bool find_program(pid_t tid, enum sb_abi abi, uint64_t at, unsigned short
 	return true;
 }
 
-static bool answers_trace(pid_t tid, enum sb_abi abi, uint64_t at)
+static bool answers_trace(pid_t tid, unsigned short len, uint64_t where)
 {
 	struct sock_filter code[PER_READ];
-	unsigned short len;
-	uint64_t where;
 
-	if (!find_program(tid, abi, at, &len, &where))
-		return false;
 	for (unsigned done = 0, some; done < len && done < BPF_MAXINSNS; done += some) {
 		some = len - done < PER_READ ? len - done : PER_READ;
 		if (sb_read_memory(tid, where + done * sizeof *code, code, some * sizeof *code) < 0)
@@ -55,14 +51,22 @@ static bool answers_trace(pid_t tid, enum sb_abi abi, uint64_t at)
 	return false;
 }
 
+/* Libraries ask without a program whether the kernel would know the flag. */
 bool watch_filters_for_a_tracer(const struct sb_watch_call *call)
 {
 	const struct sb_call *c = &call->call;
+	bool listens = false;
+	unsigned short len;
+	uint64_t where;
 
-	if (strcmp(call->touches.row->name, "prctl") == 0)
-		return c->args[0] == PR_SET_SECCOMP && c->args[1] == SECCOMP_MODE_FILTER &&
-		       answers_trace(call->tid, c->abi, c->args[2]);
-	return c->args[0] == SECCOMP_SET_MODE_FILTER &&
-	       ((c->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) ||
-		answers_trace(call->tid, c->abi, c->args[2]));
+	if (strcmp(call->touches.row->name, "prctl") == 0) {
+		if (c->args[0] != PR_SET_SECCOMP || c->args[1] != SECCOMP_MODE_FILTER)
+			return false;
+	} else {
+		if (c->args[0] != SECCOMP_SET_MODE_FILTER)
+			return false;
+		listens = c->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	}
+	return find_program(call->tid, c->abi, c->args[2], &len, &where) && len &&
+	       (listens || answers_trace(call->tid, len, where));
 }

@@ -1,0 +1,89 @@
+# Containers: `podman run` traced, and what works within podman's default profile, as doctor says there.
+# Without root: in a user namespace of one id, with a cgroup file system and a /run of its own.
+# slow
+# right: sys_admin
+# timeout: 400
+# not sanitized: it traces sidebundle itself, which is to be a program like others
+. "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/locked.sh"
+need userns podman busybox
+
+cat >containers.conf <<-'X'
+	[containers]
+	default_ulimits=["nofile=1024:1024"]
+	cgroups="disabled"
+	netns="none"
+	[engine]
+	cgroup_manager="cgroupfs"
+	events_logger="file"
+X
+export CONTAINERS_CONF=$PWD/containers.conf
+mkdir -p image/bin image/etc image/proc image/sys image/dev image/tmp image/run
+cp "$(command -v busybox)" image/bin/busybox
+for name in sh cat; do ln -s busybox image/bin/$name; done
+echo data >image/data
+cp /etc/passwd /etc/group image/etc/
+
+# Root of its namespace is not root here, which podman has to be told.
+cat >within <<-'X'
+	#!/bin/sh
+	mount -t cgroup2 none /sys/fs/cgroup && mount -t tmpfs none /run || exit 125
+	exec podman --root "$PWD/store" --runroot /run/containers --storage-driver vfs "$@"
+X
+chmod +x within
+pod() { # [PREFIX...] -- PODMAN-ARGUMENTS...
+	local -a prefix=()
+	while [ "$1" != -- ]; do
+		prefix+=("$1")
+		shift
+	done
+	shift
+	# Rights that are inherited would be more than the namespace gives.
+	${prefix[@]+"${prefix[@]}"} setpriv --inh-caps=-all --ambient-caps=-all unshare -UrmC \
+		env _CONTAINERS_USERNS_CONFIGURED=done _CONTAINERS_ROOTLESS_UID=0 _CONTAINERS_ROOTLESS_GID=0 \
+		"$PWD/within" "$@"
+}
+tar -C image --owner=0 --group=0 -cf image.tar .
+run=(run --rm --pull=never --network none)
+{ pod -- import image.tar localhost/box && pod -- "${run[@]}" localhost/box cat /data; } >first.log 2>&1 ||
+	{ cat first.log; skip "podman, without root: $(tail -n 1 first.log)"; }
+
+# --- the engine, traced ------------------------------------------------------------------------------
+complete() { tail -n 1 "$1" | grep -q '^{"end":true,.*"lost":0,'; }
+contained() { # BACKEND
+	pod sidebundle trace -b "$1" -o t -- "${run[@]}" localhost/box cat /data >out 2>err &&
+		grep -qx data out && complete t || { cat out err; return 1; }
+	# The engine is a Go program, which makes its own system calls and gives what it starts another environment.
+	[ "$1" = audit ] || sidebundle show t --format paths | grep -q "^$PWD/store/.*/data\$" || return 1
+	# Nobody there wanted to trace.
+	! tail -n 1 t | grep '"why":"debugger"'
+}
+while read -r backend works _; do
+	if [ "$works" = yes ]; then
+		check "podman run, under $backend" contained "$backend"
+	else
+		skip_check "podman run, under $backend" "$backend does not work here"
+	fi
+done < <(sidebundle doctor | awk '/ HERE / { table++; next } table == 1 && ($2 == "yes" || $2 == "no")')
+
+# --- within the default profile ----------------------------------------------------------------------
+sidebundle create --from-host "$(command -v cat)" --out-dir . >create.log 2>&1 || { cat create.log; exit 1; }
+volumes=()
+for dir in /usr /bin /sbin /lib /lib64 /lib32; do
+	[ -d "$dir" ] && volumes+=(-v "$(realpath "$dir"):$dir:ro")
+done
+on() { # WHAT COMMAND...: in a container; WHAT are podman's options
+	local what=$1
+	shift
+	# shellcheck disable=SC2086 # several words
+	pod -- "${run[@]}" $what "${volumes[@]}" -v "$SB_PREFIX:$SB_PREFIX:ro" -v "$PWD:$PWD" -w "$PWD" \
+		-e PATH -e HOME -e LC_ALL -e TMPDIR="$PWD" localhost/box "$@"
+}
+for what in "" "--cap-drop=all" "--cap-add=SYS_PTRACE" "--security-opt seccomp=unconfined" "--privileged"; do
+	name=${what:-default profile}
+	check "$name: doctor is right" doctor_is_right "$what"
+	check "$name: auto takes what doctor says" auto_is_told "$what"
+	check "$name: what needs nothing works" expect_output "audit yes host yes" \
+		echo "$(doctor_says "$what" 1 | grep '^audit ')" "$(doctor_says "$what" 2 | grep '^host ')"
+	echo "table: $name: $(doctor_says "$what" 1 | tr '\n' ',') $(doctor_says "$what" 2 | tr '\n' ',')"
+done
