@@ -135,7 +135,7 @@ TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
-RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o exec.o exec_path.o next.o page.o recorder.o repeats.o room.o route.o \
+RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o exec.o exec_path.o next.o page.o popen.o recorder.o repeats.o room.o route.o \
 	share.o shell.o spawn.o spawn_dir.o start.o where.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
 

@@ -7,7 +7,12 @@
 #include "auditor/audit.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "preload/recorder.h"
 
 #define ALIGN	   16	       /* of the stack where a program begins */
 #define MOST	   (1ul << 20) /* what ld.so may have pushed */
@@ -17,45 +22,71 @@
 /* Whatever the stack holds is read, the redzones of a sanitizer in a test too. */
 #define ANYWHERE __attribute__((no_sanitize_address))
 
-/* `count` pointers to what lies further up, and NULL: what is behind it, or NULL. */
-ANYWHERE static const uintptr_t *skip_arguments(const uintptr_t *p, uintptr_t count)
+/* A walk upwards; `end`: up to there all is mapped, as far as was asked. */
+struct walk {
+	uintptr_t end;
+	bool over; /* the stack's top was reached */
+};
+
+/*
+ * Without touching it, and by a call that ld.so makes itself: a sandbox lets it pass. No stack
+ * grows up on our machines: the kernel refuses with EINVAL what is there, with ENOMEM what is not.
+ */
+static bool is_mapped(uintptr_t page)
 {
-	for (; count && *p > (uintptr_t)p; count--)
+	return sb_raw(SYS_mprotect, (long)page, PAGE_LEAST, PROT_READ | PROT_GROWSUP, 0, 0, 0) ==
+	       -EINVAL;
+}
+
+/* Whether the word at `p` may be read. */
+static bool reach(struct walk *w, const uintptr_t *p)
+{
+	while (!w->over && (uintptr_t)(p + 1) > w->end) {
+		w->over = !is_mapped(w->end);
+		w->end += w->over ? 0 : PAGE_LEAST;
+	}
+	return !w->over;
+}
+
+/* `count` pointers to what lies further up, and NULL: what is behind it, or NULL. */
+ANYWHERE static const uintptr_t *skip_arguments(struct walk *w, const uintptr_t *p, uintptr_t count)
+{
+	for (; count && reach(w, p) && *p > (uintptr_t)p; count--)
 		p++;
-	return count || *p ? NULL : p + 1;
+	return count || !reach(w, p) || *p ? NULL : p + 1;
 }
 
 /* ld.so has put copies of its own elsewhere in place of some (GLIBC_TUNABLES). */
-ANYWHERE static const uintptr_t *skip_variables(const uintptr_t *p)
+ANYWHERE static const uintptr_t *skip_variables(struct walk *w, const uintptr_t *p)
 {
-	while (*p)
+	while (reach(w, p) && *p)
 		p++;
-	return p + 1;
+	return w->over ? NULL : p + 1;
 }
 
 /* What every kernel tells every program. */
-ANYWHERE static bool is_auxv(const ElfW(auxv_t) * a)
+ANYWHERE static bool is_auxv(struct walk *w, const ElfW(auxv_t) * a)
 {
 	bool headers = false, entry = false, page = false;
 
-	for (; a->a_type != AT_NULL; a++) {
-		if (a->a_type >= KEYS)
+	for (;; a++) {
+		if (!reach(w, (const uintptr_t *)a + 1) || a->a_type >= KEYS)
 			return false;
+		if (a->a_type == AT_NULL)
+			return headers && entry && page;
 		headers |= a->a_type == AT_PHDR && a->a_un.a_val;
 		entry |= a->a_type == AT_ENTRY && a->a_un.a_val;
 		page |= a->a_type == AT_PAGESZ && a->a_un.a_val >= PAGE_LEAST;
 	}
-	return headers && entry && page;
 }
 
-ANYWHERE static bool begins_at(const uintptr_t *p, struct sb_image *ret)
+ANYWHERE static bool begins_at(struct walk *w, const uintptr_t *p, struct sb_image *ret)
 {
-	const uintptr_t *argv = p + 1, *envp = skip_arguments(argv, *p), *auxv;
+	const uintptr_t *argv = p + 1, *envp, *auxv;
 
-	if (!envp)
-		return false;
-	auxv = skip_variables(envp);
-	if (!is_auxv((const ElfW(auxv_t) *)auxv))
+	envp = reach(w, p) ? skip_arguments(w, argv, *p) : NULL;
+	auxv = envp ? skip_variables(w, envp) : NULL;
+	if (!auxv || !is_auxv(w, (const ElfW(auxv_t) *)auxv))
 		return false;
 	ret->argv = (char **)(uintptr_t)argv;
 	ret->envp = (char **)(uintptr_t)envp;
@@ -66,9 +97,10 @@ ANYWHERE static bool begins_at(const uintptr_t *p, struct sb_image *ret)
 bool sb_image_find(const void *frame, struct sb_image *ret)
 {
 	uintptr_t at = ((uintptr_t)frame + ALIGN - 1) / ALIGN * ALIGN;
+	struct walk w = {.end = ((uintptr_t)frame / PAGE_LEAST + 1) * PAGE_LEAST};
 
-	for (uintptr_t end = at + MOST; at < end; at += ALIGN)
-		if (begins_at((const uintptr_t *)at, ret))
+	for (uintptr_t end = at + MOST; at < end && !w.over; at += ALIGN)
+		if (begins_at(&w, (const uintptr_t *)at, ret))
 			return true;
 	return false;
 }

@@ -86,11 +86,20 @@ static size_t addition_size(const struct sb_env_want *want, int variable)
 	return sb_strlen(want->modules) + 1 + sb_strlen(modules_of[variable]);
 }
 
+size_t sb_env_entries(char *const *envp)
+{
+	size_t entries = VARIABLES + 2;
+
+	for (; envp && *envp; envp++)
+		entries++;
+	return entries;
+}
+
 size_t sb_env_size(char *const *envp, const struct sb_env_want *want)
 {
-	size_t entries = VARIABLES + 2, bytes = 0;
+	size_t entries = sb_env_entries(envp), bytes = 0;
 
-	for (; envp && *envp; envp++, entries++) {
+	for (; envp && *envp; envp++) {
 		int variable = variable_of(*envp);
 
 		if (variable >= 0)
@@ -156,15 +165,17 @@ static char *put_trace(char *p, const struct sb_env_want *want)
 
 char **sb_env_compose(char *const *envp, const struct sb_env_want *want, void *buf)
 {
+	char **array = buf;
+
+	return sb_env_compose_apart(envp, want, array, (char *)(array + sb_env_entries(envp)));
+}
+
+char **sb_env_compose_apart(char *const *envp, const struct sb_env_want *want, char **out, char *p)
+{
 	bool tunables = has_tunables(envp);
 	bool have[VARIABLES] = {false};
-	size_t entries = VARIABLES + 2, n = 0;
-	char **out = buf;
-	char *p;
+	size_t n = 0;
 
-	for (char *const *e = envp; e && *e; e++)
-		entries++;
-	p = (char *)(out + entries);
 	for (; envp && *envp; envp++) {
 		int variable = variable_of(*envp);
 		const char *value;

@@ -31,6 +31,14 @@ size_t sb_env_size(char *const *envp, const struct sb_env_want *want);
 /* The new environment in `buf`; unchanged variables are shared with envp. envp may be NULL, or have
  * ours already. */
 char **sb_env_compose(char *const *envp, const struct sb_env_want *want, void *buf);
+/*
+ * The same with the array and the text of ours apart, for who keeps both at their places: others
+ * may be reading what was there before. Room: sb_env_entries() pointers; the rest of
+ * sb_env_size().
+ */
+size_t sb_env_entries(char *const *envp);
+char **sb_env_compose_apart(char *const *envp, const struct sb_env_want *want, char **array,
+			    char *text);
 /* Takes ours out of envp, in place. `modules` tells which are ours. */
 void sb_env_hide(char **envp, const char *modules);
 /* Whether it was made for another trace than `log`'s. */

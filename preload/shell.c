@@ -1,8 +1,6 @@
-/*
- * system and popen. The libc's own start the shell from inside, past every hook. system is done
- * here anew; popen's streams are the libc's, so its child gets our environment by lending `environ`
- * for the call.
- */
+/* system. The libc's own starts the shell from inside, past every hook: so it is done here anew. */
+#include "preload/shell.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,18 +16,13 @@
 #include "preload/spawn.h"
 #include "preload/str.h"
 
-#define SHELL	     "/bin/sh"
 #define SETSIGDEF    0x04 /* of spawn.h: the same in every libc */
 #define SETSIGMASK   0x08
 #define MASK_SIZE    8
 #define STATUS_NONE  0x7f00 /* the shell could not be executed: as if it had exited with 127 */
 #define DASHES_SINCE 38	    /* glibc 2.38 runs sh -c -- COMMAND */
 
-extern char **__environ __attribute__((weak, visibility("default")));
-
 SB_EXPORTED int system(const char *command);
-SB_EXPORTED void *popen(const char *command, const char *mode);
-SB_EXPORTED void *_IO_popen(const char *command, const char *mode);
 
 /* The kernel's, the same on both machines. */
 struct action {
@@ -132,7 +125,7 @@ static bool has_dashes(void)
 	return minor >= DASHES_SINCE;
 }
 
-static void shell_argv(const char **argv, const char *command)
+void sb_shell_argv(const char **argv, const char *command)
 {
 	*argv++ = "sh";
 	*argv++ = "-c";
@@ -202,13 +195,13 @@ static int run_shell(const char *command, unsigned long mask)
 {
 	struct shell shell = {.mask = mask};
 	struct attributes a;
-	const char *argv[5];
+	const char *argv[SB_SHELL_ARGS];
 	int error, status = -1;
 	long raw;
 
-	shell_argv(argv, command);
+	sb_shell_argv(argv, command);
 	error = fill_attributes(&a, mask)
-			? sb_spawn(&shell.pid, SHELL, a.attr, (char *const *)argv, sb_environ())
+			? sb_spawn(&shell.pid, SB_SHELL, a.attr, (char *const *)argv, sb_environ())
 			: ENOSYS;
 	if (error) {
 		sb_errno_set(error);
@@ -256,75 +249,4 @@ int system(const char *command)
 	set_mask(SIG_SETMASK, &mask, NULL);
 	test_cancel();
 	return status;
-}
-
-/* --- popen
- * ------------------------------------------------------------------------------------------ */
-
-typedef void *popen_fn(const char *command, const char *mode);
-
-struct lent {
-	popen_fn *next;
-	const char *command, *mode;
-};
-
-static void *lend_environ(struct sb_exec *x, const struct lent *l)
-{
-	char **own = __environ;
-	size_t size = sb_env_size(own, &x->want);
-	long p = sb_raw(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char **ours;
-	void *stream;
-
-	if ((unsigned long)p > -4096UL)
-		return l->next(l->command, l->mode);
-	ours = sb_env_compose(own, &x->want, (void *)p);
-	__atomic_store_n(&__environ, ours, __ATOMIC_RELEASE);
-	stream = l->next(l->command, l->mode);
-	/* Another thread's setenv may have made a new array out of ours meanwhile: then it stays.
-	 */
-	if (__atomic_compare_exchange_n(&__environ, &ours, own, 0, __ATOMIC_SEQ_CST,
-					__ATOMIC_SEQ_CST))
-		(void)sb_raw(SYS_munmap, p, (long)size, 0, 0, 0, 0);
-	return stream;
-}
-
-static void *do_popen(popen_fn *next, const char *command, const char *mode)
-{
-	const struct lent lent = {.next = next, .command = command, .mode = mode};
-	const char *argv[5];
-	struct sb_exec x;
-	void *stream;
-
-	if (!next) {
-		sb_errno_set(ENOSYS);
-		return NULL;
-	}
-	if (!command || !mode || !&__environ || !sb_recorder_on())
-		return next(command, mode);
-	shell_argv(argv, command);
-	if (sb_exec_begin(&x, AT_FDCWD, SHELL, (char *const *)argv, 0) < 0)
-		return next(command, mode);
-	stream = lend_environ(&x, &lent);
-	sb_exec_end(&x, stream ? 0 : sb_errno_get());
-	return stream;
-}
-
-void *popen(const char *command, const char *mode)
-{
-	static popen_fn *next;
-
-	if (!next)
-		next = sb_next("popen");
-	return do_popen(next, command, mode);
-}
-
-void *_IO_popen(const char *command, const char *mode)
-{
-	static popen_fn *next;
-
-	if (!next)
-		next = sb_next("_IO_popen");
-	return do_popen(next, command, mode);
 }

@@ -54,7 +54,8 @@ struct sb_repeat {
 struct sb_passing {
 	uint32_t settled; /* SB_SETTLED when this image is known; wiped: a fork child */
 	uint32_t known;	  /* repeats that were put into the tables */
-	uint64_t pad_;
+	uint32_t lending; /* a popen has lent `environ` */
+	uint32_t pad_;
 	struct sb_repeat few[SB_REPEATS_FEW];
 	char name[PATH_MAX]; /* ld.so's, of what it may load next; before, of the cwd */
 	struct sb_repeat more[SB_REPEATS_MORE] __attribute__((aligned(4096)));

@@ -1,5 +1,6 @@
 /* Programs started: what is looked for where, what is recorded, and which environment they get. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "preload/arch.h"
@@ -326,4 +327,39 @@ Test(exec, what_popen_runs)
 	rec = tracee_find(SB_EXEC, 0, "/bin/sh", 0);
 	cr_assert(rec != NULL);
 	tracee_expect_text(rec, rec->string_count - 1, "echo told");
+}
+
+enum { LENDERS = 3, LOANS = 15 };
+
+static void *borrow(void *arg)
+{
+	for (int i = 0; i < LOANS; i++) {
+		FILE *stream = popen("exit 0", "r");
+
+		if (!stream || pclose(stream) != 0)
+			return arg;
+	}
+	return NULL;
+}
+
+/* The environment is lent to one popen at a time, is always whole, and comes back as it was. */
+Test(exec, popen_in_threads)
+{
+	char **before = environ;
+	pthread_t threads[LENDERS];
+	void *failed;
+
+	cr_assert(eq(int, setenv("A_VARIABLE", "its value", 1), 0));
+	before = environ;
+	for (size_t i = 0; i < LENDERS; i++)
+		cr_assert(eq(int, pthread_create(&threads[i], NULL, borrow, threads), 0));
+	for (size_t told = 0; told < (size_t)LENDERS * LOANS;
+	     told = tracee_count(SB_EXEC, "/bin/sh"))
+		cr_assert(eq(str, getenv("A_VARIABLE"), "its value"));
+	for (size_t i = 0; i < LENDERS; i++) {
+		cr_assert(eq(int, pthread_join(threads[i], &failed), 0));
+		cr_expect(eq(ptr, failed, NULL));
+	}
+	cr_expect(eq(ptr, environ, before));
+	cr_expect(eq(ptr, getenv("SIDEBUNDLE_TRACE"), NULL));
 }

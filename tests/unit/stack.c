@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "auditor/audit.h"
 
@@ -103,6 +104,31 @@ Test(stack, is_told_from_what_lies_below)
 	push(0);
 	push(0);
 	expect_found(push_block(2, 3), 2, 3);
+}
+
+/* Whatever lies up to the top, and nothing is above it: it is read no further. */
+Test(stack, ends_where_nothing_is_mapped)
+{
+	static const uintptr_t fills[] = {0, 1, 0x7fffffffffff, (uintptr_t)-1};
+	enum { PAGES = 3, SIZE = PAGES * 4096 };
+	struct sb_image image = {0};
+
+	for (size_t i = 0; i < sizeof fills / sizeof *fills; i++) {
+		uintptr_t *low = mmap(NULL, SIZE + 4096, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		cr_assert(ne(ptr, low, MAP_FAILED));
+		cr_assert(eq(int, munmap((char *)low + SIZE, 4096), 0));
+		for (size_t word = 0; word < SIZE / sizeof *low; word++)
+			low[word] = fills[i];
+		/* A beginning that the top cuts short. */
+		low[SIZE / sizeof *low - 2] = 1;
+		low[SIZE / sizeof *low - 1] = UINTPTR_MAX;
+		cr_expect(not(sb_image_find(low, &image)), "row %zu", i);
+		/* Asking changed nothing. */
+		low[0] = low[SIZE / sizeof *low - 1] = 1;
+		cr_assert(eq(int, munmap(low, SIZE), 0));
+	}
 }
 
 /* Where this test itself began, as the kernel tells. */
