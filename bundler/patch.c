@@ -191,7 +191,7 @@ static bool names_path(long nr)
 
 	if (nr == 79) /* getcwd: it is told a name, and may not see the real one */
 		return true;
-	if (!call || call->kind == SB_WRITE)
+	if (!call)
 		return false;
 	switch (call->act) {
 	case SB_ACT_ACCESS:
@@ -200,6 +200,7 @@ static bool names_path(long nr)
 	case SB_ACT_OPENAT2:
 	case SB_ACT_EXEC:
 	case SB_ACT_CHDIR:
+	case SB_ACT_TWO:
 		return true;
 	default:
 		return false;

@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "launcher/command.h"
+#include "launcher/host_layer.h"
 #include "launcher/mode.h"
 #include "redirect/index.h"
 
@@ -91,7 +92,7 @@ static bool find_start(const struct launch_request *request, const char *path, s
 /* What to execute, with everything that must live until then. */
 struct host_command {
 	bool redirected; /* `program` is the start */
-	struct sb_buf linker, libraries, program, script;
+	struct sb_buf linker, libraries, program, script, told;
 	struct launch_strings argv, environment;
 };
 
@@ -101,6 +102,7 @@ static void command_free(struct host_command *c)
 	sb_buf_free(&c->libraries);
 	sb_buf_free(&c->program);
 	sb_buf_free(&c->script);
+	sb_buf_free(&c->told);
 	launch_strings_free(&c->argv);
 	launch_strings_free(&c->environment);
 }
@@ -183,17 +185,32 @@ static int build(const struct launch_request *request, struct host_command *c, s
 	if (rc == 0)
 		rc = launch_command_env(request->plan, entry, request->environment, true,
 					&c->environment, err);
+	/* The last, where the start looks for it. */
+	if (rc == 0 && c->redirected && c->told.len &&
+	    launch_strings_add(&c->environment, c->told.s) < 0)
+		rc = sb_fail(err, ENOMEM, "make the environment");
 	return rc;
 }
 
+static bool redirects(const struct launch_request *request)
+{
+	auto_buf index = SB_BUF_INIT;
+
+	return sb_buf_printf(&index, "%s/" SB_HOST_INDEX, request->bundle) == 0 &&
+	       access(index.s, R_OK) == 0;
+}
+
 /* The recorded directory as this machine has it, or else as it was. */
-static int go_to_directory(const struct launch_request *request, struct sb_err *err)
+static int go_to_directory(const struct launch_request *request, struct sb_buf *ret_told,
+			   struct sb_err *err)
 {
 	auto_buf copy = SB_BUF_INIT;
 	const char *cwd = request->entry->cwd;
 
 	if (!cwd || chdir(cwd) == 0)
 		return 0;
+	if (redirects(request) && locate(request, cwd, &copy, err) == 0)
+		return launch_host_layer(request, ret_told, err);
 	if (locate(request, cwd, &copy, err) < 0 || chdir(copy.s) < 0)
 		return sb_fail(
 			err, SB_ESAID,
@@ -208,7 +225,7 @@ static int run(const struct launch_request *request, struct sb_err *err)
 	struct host_command c = {.argv = {NULL, 0, 0}};
 	const char *exec = request->entry->exec;
 	struct stat st;
-	int rc = go_to_directory(request, err);
+	int rc = go_to_directory(request, &c.told, err);
 
 	if (rc == 0)
 		rc = build(request, &c, err);

@@ -15,13 +15,13 @@
 #include "tracer/syscalls.h"
 
 /* Rows of the table that every tracer uses, by their number here. */
-#define N	(-1)
-#define ROW(nr) [(nr) < 0 ? SB_GATE_NUMBERS - 1 : (nr)]
+#define N		   (-1)
+#define ROW(nr)		   [(nr) < 0 ? SB_GATE_NUMBERS - 1 : (nr)]
+#define CHANGES(act, kind) ((kind) == SB_WRITE && (act) == SB_ACT_ACCESS)
 #define IS_OURS(act, kind)                                                               \
 	((kind) != SB_WRITE &&                                                           \
 	 ((act) == SB_ACT_ACCESS || (act) == SB_ACT_ATTRIBUTE || (act) == SB_ACT_OPEN || \
 	  (act) == SB_ACT_OPENAT2 || (act) == SB_ACT_EXEC || (act) == SB_ACT_CHDIR))
-#define TWO(name, x86_64, i386, x32, aarch64, op, dirfd, path, dirfd2, path2, flags)
 #if defined(__x86_64__)
 #define HERE(x86_64, aarch64) x86_64
 #else
@@ -35,14 +35,19 @@ struct shape {
 	uint8_t act, kind;
 	int8_t dirfd, path, flags;
 	uint8_t nofollow;
+	int8_t path2;
 };
 
 static const struct shape shapes[SB_GATE_NUMBERS] = {
 #define CALL(name, x86_64, i386, x32, aarch64, act, kind, op, dirfd, path, flags, nofollow) \
 	ROW(HERE(x86_64, aarch64))                                                          \
-	= {SB_ACT_##act, SB_##kind, dirfd, path, flags, SB_##nofollow},
+	= {SB_ACT_##act, SB_##kind, dirfd, path, flags, SB_##nofollow, N},
+#define TWO(name, x86_64, i386, x32, aarch64, op, dirfd, path, dirfd2, path2, flags) \
+	ROW(HERE(x86_64, aarch64))                                                   \
+	= {SB_ACT_TWO, SB_WRITE, dirfd, path, flags, SB_NOFOLLOW, path2},
 #include "tracer/syscalls.def"
 #undef CALL
+#undef TWO
 };
 
 /* For the gate: which numbers are worth our while. */
@@ -50,9 +55,14 @@ extern const uint8_t sb_gate_numbers[SB_GATE_NUMBERS];
 const uint8_t sb_gate_numbers[SB_GATE_NUMBERS] = {
 #define CALL(name, x86_64, i386, x32, aarch64, act, kind, op, dirfd, path, flags, nofollow) \
 	ROW(HERE(x86_64, aarch64))                                                          \
-	= HERE(x86_64, aarch64) >= 0 && IS_OURS(SB_ACT_##act, SB_##kind),
+	= HERE(x86_64, aarch64) >= 0 &&                                                     \
+	  (IS_OURS(SB_ACT_##act, SB_##kind) || CHANGES(SB_ACT_##act, SB_##kind)),
+#define TWO(name, x86_64, i386, x32, aarch64, op, dirfd, path, dirfd2, path2, flags) \
+	ROW(HERE(x86_64, aarch64))                                                   \
+	= HERE(x86_64, aarch64) >= 0,
 #include "tracer/syscalls.def"
 #undef CALL
+#undef TWO
 	[__NR_getcwd] = 1,
 };
 
@@ -70,6 +80,26 @@ static long make_with(const struct sb_call *c, const struct shape *s, const char
 	if (!path)
 		return -ENAMETOOLONG;
 	other.args[s->path] = (long)path;
+	return make(&other);
+}
+
+/* The same with those of its paths that lie in the layer led there. */
+__attribute__((noinline)) static long make_in_layer(const struct sb_call *c, const struct shape *s)
+{
+	const int8_t which[] = {s->path, s->path2};
+	char room[2][SB_PATH_MAX];
+	struct sb_call other = *c;
+
+	for (int i = 0; i < 2; i++) {
+		const char *path = which[i] < 0 ? NULL : (const char *)c->args[which[i]];
+
+		if ((uintptr_t)path < 4096 || path[0] != '/' || !sb_is_layered(path))
+			continue;
+		path = sb_layer_path(path, room[i], SB_PATH_MAX);
+		if (!path)
+			return -ENAMETOOLONG;
+		other.args[which[i]] = (long)path;
+	}
 	return make(&other);
 }
 
@@ -141,6 +171,8 @@ static long redirect_found(const struct sb_call *c, const struct shape *s, struc
 {
 	const struct sb_index_entry *e = place->entry;
 
+	if (sb_here.layer && sb_is_layered(place->path))
+		return make_with(c, s, sb_place_in_layer(place));
 	if (s->kind == SB_OPEN && writes(flags))
 		return open_to_write(c, place);
 	if (e->type == SB_INDEX_DIR && !(e->flags & SB_INDEX_OPAQUE))
@@ -169,7 +201,9 @@ __attribute__((noinline)) static long redirect(const struct sb_call *c, const st
 	bool follow = follows(s, flags);
 
 	if (path[1] == 'p' && follow && is_self(path))
-		path = sb_here.program;
+		return make_with(c, s, sb_here.real_program);
+	if (sb_here.layer && sb_is_layered(path))
+		return make_in_layer(c, s);
 	if (!sb_look(path, follow, &place))
 		return make(c);
 	if (place.through)
@@ -255,6 +289,14 @@ __attribute__((noinline)) static long read_link_whole(const struct sb_call *c,
 	return (long)n;
 }
 
+static long give_self(char *buf, size_t size)
+{
+	size_t n = sb_strnlen(sb_here.program, size);
+
+	sb_copy(buf, sb_here.program, n);
+	return (long)n;
+}
+
 /* Links of /proc hold real names. */
 static long read_link(const struct sb_call *c, const struct shape *s, bool linker)
 {
@@ -265,6 +307,8 @@ static long read_link(const struct sb_call *c, const struct shape *s, bool linke
 	if (!sb_starts(path, "/proc/"))
 		return resolve(c, s, path, linker);
 	rc = make(c);
+	if (rc > 0 && is_self(path))
+		return give_self(buf, (size_t)c->args[s->path + 2]);
 	if (rc <= 0 || buf[0] != '/')
 		return rc;
 	return rc < c->args[s->path + 2] ? rename_back(buf, rc) : read_link_whole(c, s);
@@ -302,6 +346,8 @@ long sb_redirect(struct sb_call *c, long linker)
 		return get_cwd(c);
 	if (s->act == SB_ACT_EXEC)
 		return sb_redirect_exec(c);
+	if (s->kind == SB_WRITE)
+		return sb_here.layer ? make_in_layer(c, s) : make(c);
 	path = (const char *)c->args[s->path];
 	/* Not a path at all: the kernel says so. */
 	if ((uintptr_t)path < 4096 || !sb_here.index)

@@ -10,10 +10,11 @@
 
 #include "preload/arch.h"
 #include "preload/str.h"
+#include "redirect/map.h"
 #include "redirect/redirect.h"
 
-#define HEAD	   256 /* as much of a script as the kernel looks at */
-#define SMALL_ARGV 512
+#define HEAD  256 /* as much of a script as the kernel looks at */
+#define SMALL 256 /* more pointers than that do not go to the stack */
 
 struct line {
 	char bytes[HEAD + 1];
@@ -25,9 +26,55 @@ static long call(long nr, long a, long b, long c, long d)
 	return sb_arch_syscall(nr, a, b, c, d, 0, 0);
 }
 
-static long execute(const char *path, char *const *argv, char *const *env)
+/* With what a start is told behind the environment; `count` pointers of it, in `room`. */
+static long execute_told(const char *real, char *const *argv, char *const *env, const char *told,
+			 const char **room, size_t count)
 {
-	return path ? call(__NR_execve, (long)path, (long)argv, (long)env, 0) : -ENAMETOOLONG;
+	for (size_t i = 0; i < count; i++)
+		room[i] = env[i];
+	room[count] = told;
+	room[count + 1] = NULL;
+	return call(__NR_execve, (long)real, (long)argv, (long)room, 0);
+}
+
+static long map_room(size_t count)
+{
+	long at = sb_arch_syscall(__NR_mmap, 0, (long)(count * sizeof(char *)), 3 /* read, write */,
+				  0x22 /* private, anonymous */, -1, 0);
+
+	return at < 0 && at > -4096 ? 0 : at;
+}
+
+__attribute__((noinline)) static long tell_and_execute(const char *real, char *const *argv,
+						       char *const *env, const char *program)
+{
+	const char *room[SMALL + 2];
+	char told[SB_TRANSIT_MAX];
+	size_t count = 0;
+	long rc, at;
+
+	if (!sb_transit_make(program, told, sizeof(told)))
+		return -E2BIG;
+	while (env && env[count])
+		count++;
+	if (count <= SMALL)
+		return execute_told(real, argv, env, told, room, count);
+	at = map_room(count + 2);
+	if (!at)
+		return -ENOMEM;
+	rc = execute_told(real, argv, env, told, (const char **)at, count);
+	(void)call(__NR_munmap, at, (long)((count + 2) * sizeof(char *)), 0, 0);
+	return rc;
+}
+
+/* A start, which hears of the layer; `program`: it is to start that one (NULL: by its place). */
+static long execute_start(const char *real, char *const *argv, char *const *env,
+			  const char *program)
+{
+	if (!real)
+		return -ENAMETOOLONG;
+	return program || sb_here.layer ? tell_and_execute(real, argv, env, program)
+					: call(__NR_execve, (long)real, (long)argv, (long)env, 0);
 }
 
 static bool is_blank(char c)
@@ -79,26 +126,26 @@ static void fill(const char **to, const struct line *line, const char *script, c
 	*to = NULL;
 }
 
-static long run_with(const char *real, const struct line *line, const char *script,
+static long run_with(const char *real, bool start, const struct line *line, const char *script,
 		     char *const *argv, char *const *env, const char **room)
 {
+	char *const *words = (char *const *)room;
+
 	fill(room, line, script, argv);
-	return execute(real, (char *const *)room, env);
+	return start ? execute_start(real, words, env, NULL)
+		     : call(__NR_execve, (long)real, (long)words, (long)env, 0);
 }
 
 /* Many arguments: memory of our own, which an exec takes away, and a failed one must give back. */
-static long run_large(const char *real, const struct line *line, const char *script,
+static long run_large(const char *real, bool start, const struct line *line, const char *script,
 		      char *const *argv, char *const *env, size_t count)
 {
-	size_t size = (count + 4) * sizeof(char *);
-	long at = sb_arch_syscall(__NR_mmap, 0, (long)size, 3 /* read, write */,
-				  0x22 /* private, anonymous */, -1, 0);
-	long rc;
+	long at = map_room(count + 4), rc;
 
-	if (at < 0 && at > -4096)
+	if (!at)
 		return -ENOMEM;
-	rc = run_with(real, line, script, argv, env, (const char **)at);
-	(void)call(__NR_munmap, at, (long)size, 0, 0);
+	rc = run_with(real, start, line, script, argv, env, (const char **)at);
+	(void)call(__NR_munmap, at, (long)((count + 4) * sizeof(char *)), 0, 0);
 	return rc;
 }
 
@@ -117,7 +164,7 @@ static const char *find_interpreter(const struct line *line, struct sb_place *pl
 /* -ENOEXEC: no script, or none that the payload has an interpreter for. */
 static long run_script(const char *script, const char *real, char *const *argv, char *const *env)
 {
-	const char *room[SMALL_ARGV + 4], *interpreter;
+	const char *room[SMALL + 4], *interpreter;
 	struct sb_place place;
 	struct line line;
 	size_t count = 0;
@@ -129,8 +176,9 @@ static long run_script(const char *script, const char *real, char *const *argv, 
 		return -ENOEXEC;
 	while (argv && argv[count])
 		count++;
-	return count <= SMALL_ARGV ? run_with(interpreter, &line, script, argv, env, room)
-				   : run_large(interpreter, &line, script, argv, env, count);
+	bool start = place.entry->flags & SB_INDEX_PROGRAM;
+	return count <= SMALL ? run_with(interpreter, start, &line, script, argv, env, room)
+			      : run_large(interpreter, start, &line, script, argv, env, count);
 }
 
 /* What may be executed at all: a script is read by its interpreter, whoever may execute it. */
@@ -145,13 +193,57 @@ static long make(const struct sb_call *c)
 			       c->args[5]);
 }
 
-/* One of this machine's: its script may still name an interpreter that is the payload's. */
+/* The payload has a dynamic linker for the program at `real` (absolute): with it. -ENOEXEC: none.
+ */
+__attribute__((noinline)) static long run_by_start(const char *real, char *const *argv,
+						   char *const *env)
+{
+	struct sb_image image;
+	struct sb_place place;
+	size_t at = 0;
+
+	if (sb_read_interp(real, &image) < 0 || !sb_look(image.interp, true, &place) ||
+	    !place.entry || !(place.entry->flags & SB_INDEX_LIBRARY))
+		return -ENOEXEC;
+	if (!sb_put(place.room, sizeof(place.room), &at, sb_here.root, sb_here.bundle_len) ||
+	    !sb_puts(place.room, sizeof(place.room), &at, "/" SB_HOST_START))
+		return -ENOEXEC;
+	return execute_start(place.room, argv, env, real);
+}
+
+/*
+ * One of this machine's: its script may still name an interpreter that is the payload's; and where
+ * this machine lacks the dynamic linker that it needs, as for what was just compiled, the payload's
+ * does.
+ */
 static long run_foreign(const struct sb_call *c, const char *path, char *const *argv,
 			char *const *env)
 {
-	long rc = may_execute(path) ? run_script(path, path, argv, env) : -ENOEXEC;
+	bool may = may_execute(path);
+	long rc = may ? run_script(path, path, argv, env) : -ENOEXEC;
 
-	return rc == -ENOEXEC ? make(c) : rc;
+	if (rc != -ENOEXEC)
+		return rc;
+	rc = make(c);
+	if (rc == -ENOENT && may && path[0] == '/')
+		rc = run_by_start(path, argv, env);
+	return rc == -ENOEXEC ? -ENOENT : rc;
+}
+
+/* One that lies in the layer: the payload's world is its own. */
+static long run_in_layer(const char *known, const char *script, char *const *argv, char *const *env)
+{
+	char real[SB_PATH_MAX];
+	long rc;
+
+	if (!sb_layer_path(known, real, sizeof(real)))
+		return -ENAMETOOLONG;
+	if (!may_execute(real))
+		return call(__NR_execve, (long)real, (long)argv, (long)env, 0);
+	rc = run_script(script, real, argv, env);
+	if (rc == -ENOEXEC)
+		rc = run_by_start(real, argv, env);
+	return rc == -ENOEXEC ? call(__NR_execve, (long)real, (long)argv, (long)env, 0) : rc;
 }
 
 static long run_ours(struct sb_place *place, const char *script, char *const *argv,
@@ -160,7 +252,7 @@ static long run_ours(struct sb_place *place, const char *script, char *const *ar
 	const char *real;
 
 	if (place->entry->flags & SB_INDEX_PROGRAM)
-		return execute(sb_place_in_root(place), argv, env);
+		return execute_start(sb_place_in_root(place), argv, env, NULL);
 	real = sb_place_in_payload(place);
 	if (real && place->entry->flags & SB_INDEX_SCRIPT) {
 		long rc = run_script(script, real, argv, env);
@@ -168,7 +260,7 @@ static long run_ours(struct sb_place *place, const char *script, char *const *ar
 		if (rc != -ENOEXEC)
 			return rc;
 	}
-	return execute(real, argv, env);
+	return real ? call(__NR_execve, (long)real, (long)argv, (long)env, 0) : -ENAMETOOLONG;
 }
 
 /* The name of what lies at `dirfd`, or of the current directory, with a '/' where it continues. */
@@ -222,10 +314,12 @@ long sb_redirect_exec(struct sb_call *c)
 	known = absolute(dirfd, path, buf, sizeof(buf));
 	if (!known)
 		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, argv, env) : make(c);
+	/* A relative name is what the program gave, and what its script is to see. */
+	script = path[0] && path[0] != '/' && dirfd == AT_FDCWD ? path : known;
+	if (sb_here.layer && sb_is_layered(known))
+		return run_in_layer(known, script, argv, env);
 	if (!sb_look(known, true, &place) || !place.entry || place.entry->type != SB_INDEX_FILE)
 		/* What is hidden, the payload's interpreter could not read. */
 		return known == path && !place.opaque ? run_foreign(c, path, argv, env) : make(c);
-	/* A relative name is what the program gave, and what its script is to see. */
-	script = path[0] && path[0] != '/' && dirfd == AT_FDCWD ? path : known;
 	return run_ours(&place, script, argv, env);
 }

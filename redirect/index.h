@@ -23,6 +23,9 @@
 #define SB_HOST_START SB_HOST_DIR "/start"
 #define SB_HOST_ROOT  SB_HOST_DIR "/root"
 
+/* What is told to a start about to be executed: redirect/layer.c. */
+#define SB_TRANSIT_NAME "SIDEBUNDLE_START"
+
 struct sb_index_head {
 	char magic[8];
 	uint32_t size; /* of the file */

@@ -159,7 +159,7 @@ static enum step step(struct walk *w)
 	return FOUND;
 }
 
-static bool below(const char *path, const char *dir)
+bool sb_below(const char *path, const char *dir)
 {
 	size_t len = sb_strlen(dir);
 
@@ -169,7 +169,8 @@ static bool below(const char *path, const char *dir)
 /* The user's own directories, and the bundle's, are never hidden. */
 static bool is_open(const char *path)
 {
-	return below(path, sb_here.home) || below(path, sb_here.cwd) || below(path, sb_here.bundle);
+	return sb_below(path, sb_here.home) || sb_below(path, sb_here.cwd) ||
+	       sb_below(path, sb_here.bundle);
 }
 
 static bool give(struct walk *w, struct sb_place *ret)
@@ -252,12 +253,19 @@ const char *sb_place_in_root(struct sb_place *place)
 	return behind(place, sb_here.root, sb_here.root_len);
 }
 
+const char *sb_place_in_layer(struct sb_place *place)
+{
+	return behind(place, sb_here.layer, sb_here.layer_len);
+}
+
 const char *sb_strip(const char *path)
 {
-	if (below(path, sb_here.root))
+	if (sb_below(path, sb_here.root))
 		path += sb_here.root_len;
-	else if (below(path, sb_here.payload))
+	else if (sb_below(path, sb_here.payload))
 		path += sb_here.payload_len;
+	else if (sb_here.layer && sb_below(path, sb_here.layer))
+		path += sb_here.layer_len;
 	else
 		return NULL;
 	return *path ? path : "/";

@@ -190,22 +190,42 @@ static void allow_stack(const struct file *f)
 				   PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN, 0, 0, 0);
 }
 
+static int open_file(const char *path, struct file *f)
+{
+	f->fd = call(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	return f->fd < 0 ? (int)f->fd : read_headers(f);
+}
+
+static void close_file(const struct file *f)
+{
+	if (f->fd >= 0)
+		(void)call(__NR_close, f->fd, 0, 0, 0, 0, 0);
+}
+
+int sb_read_interp(const char *path, struct sb_image *ret)
+{
+	struct file f;
+	int rc = open_file(path, &f);
+
+	ret->interp[0] = 0;
+	if (rc == 0)
+		rc = read_interp(&f, ret);
+	close_file(&f);
+	return rc == 0 && !ret->interp[0] ? -ENOEXEC : rc;
+}
+
 int sb_map_image(const char *path, struct sb_image *ret)
 {
 	struct file f;
-	int rc;
+	int rc = open_file(path, &f);
 
 	ret->interp[0] = 0;
-	f.fd = call(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-	if (f.fd < 0)
-		return (int)f.fd;
-	rc = read_headers(&f);
 	if (rc == 0)
 		rc = read_interp(&f, ret);
 	if (rc == 0)
 		rc = map_all(&f, ret);
 	if (rc == 0 && ret->interp[0])
 		allow_stack(&f);
-	(void)call(__NR_close, f.fd, 0, 0, 0, 0, 0);
+	close_file(&f);
 	return rc;
 }

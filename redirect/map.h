@@ -32,5 +32,7 @@ struct sb_image {
 	char interp[256]; /* empty: none */
 };
 
+/* Only interp: 0, or -errno where it is no program for this machine or needs no dynamic linker. */
+int sb_read_interp(const char *path, struct sb_image *ret);
 /* 0, or -errno. */
 int sb_map_image(const char *path, struct sb_image *ret);

@@ -15,7 +15,9 @@
 
 #include "redirect/index.h"
 
-#define SB_PATH_MAX 4096
+#define SB_PATH_MAX    4096
+#define SB_TRANSIT_MAX 6144
+#define SB_DIRS_MOST   16
 
 struct sb_here {
 	const struct sb_index_head *index;
@@ -25,9 +27,15 @@ struct sb_here {
 	/* Real paths: the bundle, its payload, the mirror, with lengths. */
 	const char *bundle, *payload, *root;
 	size_t bundle_len, payload_len, root_len;
-	const char *program; /* what runs here: payload path */
+	const char *program;	  /* what runs here, by the name that it knows itself by */
+	const char *real_program; /* its file */
 	/* Open to the program although a directory of the payload lies above; empty: none. */
 	const char *home, *cwd;
+	bool by_name;			/* the program has no place in ROOT */
+	const char *layer_text, *layer; /* layer: NULL none */
+	size_t layer_len;
+	const char *dirs[SB_DIRS_MOST]; /* below the layer, by the paths that the program knows */
+	size_t dir_count;
 	bool environment_hidden; /* LD_ names are out of the dynamic linker's sight */
 	char **environment;
 };
@@ -64,6 +72,23 @@ const char *sb_place_in_payload(struct sb_place *place);
 const char *sb_place_in_root(struct sb_place *place);
 /* What follows a prefix of ours in a real path (with its '/'), or NULL. */
 const char *sb_strip(const char *path);
+
+/* Whether `path` is `dir` or lies below it. */
+bool sb_below(const char *path, const char *dir);
+
+/*
+ * redirect/layer.c. sb_transit_take() empties `variable`, sets layer_text and returns the program
+ * to start ("": the one in whose place we are), or NULL where it is another variable;
+ * sb_layer_begin() makes the layer known. sb_transit_make(): the variable for a start of `program`
+ * (NULL: by its place), false where it does not fit.
+ */
+char *sb_transit_take(char *variable);
+void sb_layer_begin(void);
+bool sb_transit_make(const char *program, char *buf, size_t size);
+/* Where there is a layer: whether a path is in it, and its real path. */
+bool sb_is_layered(const char *path);
+const char *sb_layer_path(const char *path, char *buf, size_t size);
+const char *sb_place_in_layer(struct sb_place *place);
 
 /* redirect/exec.c. */
 long sb_redirect_exec(struct sb_call *call);

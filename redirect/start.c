@@ -9,6 +9,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
+#include <linux/prctl.h>
 
 #include "preload/arch.h"
 #include "preload/str.h"
@@ -76,35 +77,39 @@ static void find_self(const struct sb_aux *execfn)
 	(void)sb_puts(self, sizeof(self), &at, (const char *)execfn->value);
 }
 
-/* The last place where the mirror begins: a bundle may lie in a bundle. */
-static size_t find_mirror(void)
+/* The last place where `mark` stands: a bundle may lie in a bundle. 0: nowhere. */
+static size_t find_mark(const char *mark)
 {
-	static const char mark[] = "/" SB_HOST_ROOT "/";
 	size_t at = 0;
 
 	for (size_t i = 0; self[i]; i++)
 		if (sb_starts(self + i, mark))
 			at = i + 1;
-	if (!at)
-		fail("started outside of a bundle, as", self);
-	return at - 1;
+	return at;
 }
 
-static void find_bundle(void)
+static void name_part(const char *what, char *buf, const char **ret, size_t *ret_len)
 {
-	size_t len = find_mirror(), at = 0;
+	size_t at = 0;
 
-	sb_here.program = self + len + sizeof("/" SB_HOST_ROOT) - 1;
-	sb_here.bundle_len = len;
-	(void)sb_put(payload, sizeof(payload), &at, self, len);
-	(void)sb_puts(payload, sizeof(payload), &at, "/payload");
-	sb_here.payload = payload;
-	sb_here.payload_len = at;
-	at = 0;
-	(void)sb_put(root, sizeof(root), &at, self, len);
-	(void)sb_puts(root, sizeof(root), &at, "/" SB_HOST_ROOT);
-	sb_here.root = root;
-	sb_here.root_len = at;
+	(void)sb_put(buf, SB_PATH_MAX, &at, self, sb_here.bundle_len);
+	(void)sb_puts(buf, SB_PATH_MAX, &at, what);
+	*ret = buf;
+	*ret_len = at;
+}
+
+/* `program`: told by who started us; empty: the one in whose place we are. */
+static void find_bundle(const char *program)
+{
+	size_t at = find_mark(*program ? "/" SB_HOST_START : "/" SB_HOST_ROOT "/");
+
+	if (!at)
+		fail("started outside of a bundle, as", self);
+	sb_here.bundle_len = at - 1;
+	sb_here.by_name = *program;
+	sb_here.program = *program ? program : self + at - 1 + sizeof("/" SB_HOST_ROOT) - 1;
+	name_part("/payload", payload, &sb_here.payload, &sb_here.payload_len);
+	name_part("/" SB_HOST_ROOT, root, &sb_here.root, &sb_here.root_len);
 }
 
 static void read_index(void)
@@ -168,12 +173,23 @@ static void hide_environment(char **env)
 			}
 }
 
-/* The program's name as it knows it, in the bundle's payload; a buffer that stays. */
+/* The program's file, and its name as it knows it; in buffers that stay. */
 static const char *real_program(void)
 {
 	static struct sb_place place;
 	const char *path = NULL;
 
+	if (sb_here.by_name) {
+		const char *known = sb_strip(sb_here.program);
+		const char *name = sb_basename(sb_here.program);
+
+		path = sb_here.program;
+		if (known)
+			sb_here.program = known;
+		/* The kernel named us by what it was given. */
+		(void)call(__NR_prctl, PR_SET_NAME, (long)name, 0, 0, 0, 0);
+		return path;
+	}
 	if (sb_look(sb_here.program, true, &place) && place.entry) {
 		path = sb_place_in_payload(&place);
 		sb_here.program = place.path;
@@ -195,38 +211,69 @@ static const char *real_linker(const char *interp)
 	return path;
 }
 
+/*
+ * What was told to us is the environment's last: it goes, and the auxiliary vector moves up to the
+ * end of what is left. Returns the program to start, "" for the one in whose place we are.
+ */
+static const char *take_transit(char **env, struct sb_aux **aux)
+{
+	char **last = (char **)*aux - 2;
+	const char *program = last >= env ? sb_transit_take(*last) : NULL;
+	uintptr_t *to = (uintptr_t *)last + 1, *from = (uintptr_t *)*aux;
+
+	if (!program) {
+		sb_here.layer_text = "";
+		return "";
+	}
+	*last = NULL;
+	*aux = (struct sb_aux *)to;
+	do {
+		to[0] = from[0];
+		to[1] = from[1];
+		from += 2;
+		to += 2;
+	} while (to[-2] != AT_NULL);
+	return program;
+}
+
+static void tell_linker(struct sb_aux *aux, const struct sb_image *program, uintptr_t base)
+{
+	set_aux(aux, AT_PHDR, program->headers);
+	set_aux(aux, AT_PHNUM, program->header_count);
+	set_aux(aux, AT_PHENT, sizeof(struct sb_program_header));
+	set_aux(aux, AT_ENTRY, program->entry);
+	set_aux(aux, AT_BASE, base);
+	set_aux(aux, AT_EXECFN, (uintptr_t)sb_here.program);
+}
+
 /* The kernel's stack, from its top: returns where to go on. */
 uintptr_t sb_start(uintptr_t *stack);
 uintptr_t sb_start(uintptr_t *stack)
 {
-	char **env = (char **)(stack + 1 + stack[0] + 1);
+	char **env = (char **)(stack + 1 + stack[0] + 1), **end = env;
 	struct sb_image program = {.base = 0}, linker = {.base = 0};
 	struct sb_aux *aux;
-	char **end = env;
-	const char *path;
+	const char *told, *path;
 	int rc;
 
 	while (*end)
 		end++;
 	aux = (struct sb_aux *)(end + 1);
+	told = take_transit(env, &aux);
 	find_self(find_aux(aux, AT_EXECFN));
-	find_bundle();
+	find_bundle(told);
+	sb_layer_begin();
 	read_index();
 	note_places(env);
-	path = real_program();
-	rc = sb_map_image(path, &program);
+	sb_here.real_program = real_program();
+	rc = sb_map_image(sb_here.real_program, &program);
 	if (rc < 0 || !program.interp[0])
-		fail("cannot map the program", path);
+		fail("cannot map the program", sb_here.real_program);
 	path = real_linker(program.interp);
 	rc = sb_map_image(path, &linker);
 	if (rc < 0)
 		fail("cannot map", path);
-	set_aux(aux, AT_PHDR, program.headers);
-	set_aux(aux, AT_PHNUM, program.header_count);
-	set_aux(aux, AT_PHENT, sizeof(struct sb_program_header));
-	set_aux(aux, AT_ENTRY, program.entry);
-	set_aux(aux, AT_BASE, linker.base);
-	set_aux(aux, AT_EXECFN, (uintptr_t)sb_here.program);
+	tell_linker(aux, &program, linker.base);
 	hide_environment(env);
 	return linker.entry;
 }

@@ -1,6 +1,7 @@
 # Host mode of a bundle that create has made: the program is itself, its files are the payload's.
 # shellcheck disable=SC2016,SC2154 # for the shells in the bundle
 . "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/hand_bundle.sh"
 
 create() { # NAME ARGS...
 	local name=$1
@@ -85,6 +86,29 @@ if command -v cc >/dev/null; then
 	done
 fi
 
+# --- replays: a directory that is not here is a copy that may be written to
+mkdir -p project && echo old >project/file && printf '#!/bin/sh\necho "script in $(pwd): $(cat file)"\n' >project/run && chmod 755 project/run
+work='cat file; echo new >file; mkdir sub; mv file sub/moved; cat $PWD/sub/moved; pwd; ls -l /proc/self/cwd | grep -o "[^/]*$"; ls; env | grep SIDEBUNDLE'
+(cd project && sidebundle trace -o ../replay.trace -- sh -c "$work" >/dev/null)
+rm -rf project/sub && echo old >project/file
+(cd project && sidebundle trace -o ../run.trace -- ./run >/dev/null)
+check "a replay" create r --from-trace replay.trace --from-trace run.trace
+was=$PWD/project
+mv project elsewhere
+check "works in a copy of the directory" expect_output "old
+new
+$was
+project
+run
+sub" bash -c 'b/r/bin/sh; exit 0'
+check "the bundle is as it was" expect_status 0 sidebundle verify b/r
+check "nothing is left" nothing_left
+check "the same twice at once" expect_output 'old old' bash -c 'a=$(b/r/bin/sh | head -n 1) & b=$(b/r/bin/sh | head -n 1); wait; echo "$b $b"'
+check "a script by its relative name" expect_output "script in $was: old" b/r/bin/run
+check "changes are kept on demand" expect_output new bash -c 'mkdir kept; SIDEBUNDLE_WRITABLE=$PWD/kept b/r/bin/sh >/dev/null; find kept -name moved -exec cat {} +'
+mv elsewhere project
+check "where the directory is here, it is used" expect_output "old" bash -c 'b/r/bin/sh | head -n 1; test -e project/sub/moved; exit'
+
 # --- what is no dynamically linked program
 box=$(realpath "$(command -v busybox)")
 if file -L "$box" 2>/dev/null | grep -q static || ! ldd "$box" >/dev/null 2>&1; then
@@ -97,9 +121,13 @@ fi
 check "moved" expect_output payload bash -c "mv b/t b/u && b/u/bin/cat $app/data; mv b/u b/t"
 check "with blanks and colons in its name" expect_output payload bash -c "cp -a b/t 'b/a :b' && 'b/a :b/bin/cat' $app/data"
 check "read-only, by another name" expect_output payload bash -c "ln -s $t/bin/cat miau && ./miau $app/data"
+mkdir "$t/extra" && cp "$ls_" "$t/extra/ls"
 for root in bare bullseye trixie; do
 	if has_root $root; then
 		check "$root: runs" expect_output one as_other_machine $root "$t" /bundle /bundle/bin/ls $app/plugins
+		# With one of its own it is that machine's program, and sees that machine.
+		[ $root != bare ] || check "$root: starts what needs a dynamic linker that is not there" expect_output one \
+			as_other_machine $root "$t" /bundle /bundle/bin/sh -c "/bundle/extra/ls $app/plugins"
 		check "$root: starts its own" expect_output "$app/script x" as_other_machine $root "$t" /bundle /bundle/bin/sh -c "$app/script x"
 	else
 		skip_check "$root" "the root of another machine: $root (make roots)"

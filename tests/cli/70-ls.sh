@@ -6,5 +6,5 @@ prepare() {
 	touch data/a "data/name with spaces" $'data/new\nline' data/deeper/x
 	ln -s a data/link
 }
-subject --host ls -1FR data
-subject --host ls data/missing
+subject ls -1FR data
+subject ls data/missing

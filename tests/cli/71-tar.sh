@@ -8,5 +8,5 @@ prepare() {
 	echo two >data/two
 	tar --sort=name --mtime=@0 -czf data.tar.gz data
 }
-subject --host tar -tzf data.tar.gz
+subject tar -tzf data.tar.gz
 subject sh -c 'mkdir to && tar -C to -xzf data.tar.gz && cat to/data/one to/data/two'

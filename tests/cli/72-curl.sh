@@ -2,6 +2,6 @@
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/subject.sh"
 need curl
-subject --host curl --version
+subject curl --version
 prepare() { echo content >file; }
 subject curl -sS "file://$SB_WORK/project/file"

@@ -2,7 +2,7 @@
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/subject.sh"
 need perl
-subject --host perl -MJSON::PP -MDigest::SHA=sha256_hex -MPOSIX=floor -MData::Dumper -MFile::Temp=tempfile -e '
+subject perl -MJSON::PP -MDigest::SHA=sha256_hex -MPOSIX=floor -MData::Dumper -MFile::Temp=tempfile -e '
 	my ($handle, $name) = tempfile();
 	print $handle "kept";
 	close $handle;

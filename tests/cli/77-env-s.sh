@@ -8,6 +8,6 @@ prepare() {
 	printf '#!%s/plain first\n' "$PWD" >nested
 	chmod +x "split" plain nested
 }
-subject --host ./split a b
-subject --host ./plain a b
-subject --host ./nested a b
+subject ./split a b
+subject ./plain a b
+subject ./nested a b

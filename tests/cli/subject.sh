@@ -3,7 +3,7 @@
 #	. "$SB_TESTS/cli/lib.sh"
 #	. "$SB_TESTS/cli/subject.sh"
 #	prepare() { echo hello >input; }     # fills the empty directory that the command runs in
-#	subject [--host] COMMAND...          # the checks; --host: in host mode, too
+#	subject COMMAND...                   # the checks
 #
 # `subject` may come several times; each starts from a directory that `prepare` has filled anew, so
 # that a command which writes finds the same every time. Afterwards the bundle is $bundle.
@@ -48,9 +48,8 @@ _there() { # MODE ROOT
 	SIDEBUNDLE_RUN_MODE=$1 as_other_machine "$2" "$bundle" /bundle "/bundle/bin/$label"
 }
 
-subject() { # [--host] COMMAND...
-	local host=0 label dir root
-	[ "$1" = --host ] && host=1 && shift
+subject() { # COMMAND...
+	local label dir root
 	label=${1##*/} dir=$SB_WORK/subject$((_subjects += 1))
 	mkdir "$dir"
 	_fresh
@@ -76,7 +75,7 @@ subject() { # [--host] COMMAND...
 	else
 		skip_check "$label: elsewhere" "user namespaces are refused here"
 	fi
-	[ $host -eq 0 ] || _subject_host
+	_subject_host
 }
 
 _subject_host() {
