@@ -200,7 +200,7 @@ check check-all:
 	@$(MAKE) --no-print-directory deps SETS="build check subject$(if $(filter %all,$@), all)"
 	@$(MAKE) --no-print-directory check-built ALL=$(if $(filter %all,$@),--all)
 check-built: all unit-binaries targets roots
-	@tests/run --build $(BUILD) --parts unit,cli,conformance $(ALL) $(ONLY)
+	@tests/run --build $(BUILD) --parts unit,cli,conformance,modes $(ALL) $(ONLY)
 
 .PHONY: bench bench-built demo demo-built
 bench:

@@ -24,43 +24,35 @@ static int change_root(const struct launch_layer *layer, const struct launch_ses
 						   : launch_mount_chroot("upper", &none, err);
 }
 
-/*
- * Whether mounts are allowed has to be known before the reaper starts, and it before the namespace
- * is made: so it is tried twice.
- */
-static int try_mounts(void *arg, struct sb_err *err)
-{
-	return sb_mounts_enter(*(bool *)arg, err);
-}
-
 static int enter(const struct launch_request *request, struct launch_session *session,
 		 struct sb_err *err)
 {
 	struct launch_layer layer = LAUNCH_LAYER_INIT;
 	struct launch_reaper reaper = LAUNCH_REAPER_INIT;
 	struct sb_err none = SB_ERR_INIT;
-	bool mounts = sb_probe_child(try_mounts, &session->own_net, &none) == 0;
 
 	layer.bundle = request->bundle;
 	layer.payload = request->payload;
 	layer.privileged = geteuid() == 0;
-	layer.mounts = mounts ? LAUNCH_MOUNTS_OURS : LAUNCH_MOUNTS_NONE;
-	if (!mounts && session->own_net)
+	int rc = launch_layer_claim(&layer, &session->places, err);
+	if (rc < 0)
+		return rc;
+	/* Process 1 would get the reaper as its child, and takes it along when it ends. */
+	bool reaped = getpid() != 1 && launch_reaper_start(layer.claim, true, &reaper, &none) == 0;
+	if (sb_mounts_enter(session->own_net, &none) < 0) {
+		layer.mounts = LAUNCH_MOUNTS_NONE;
+		/* One that cannot wait would remove the root at once: it is told of nothing. */
+		reaped = reaped && reaper.pidfd;
+	}
+	if (layer.mounts == LAUNCH_MOUNTS_NONE && session->own_net)
 		return sb_fail(err, SB_ESAID,
 			       "SIDEBUNDLE_NET=0 needs CAP_SYS_ADMIN: unset it, or set "
 			       "SIDEBUNDLE_RUN_MODE=namespace");
-	int rc = launch_layer_claim(&layer, &session->places, err);
-	/* Process 1 would get the reaper as its child, and takes it along when it ends. */
-	bool reaped =
-		getpid() != 1 && launch_reaper_start(layer.claim, !mounts, &reaper, &none) == 0;
-	if (rc == 0 && mounts)
-		rc = sb_mounts_enter(session->own_net, err);
-	if (rc == 0)
-		rc = launch_layer_make(&layer, &session->places, reaped ? &reaper : NULL,
-				       &session->ops, err);
+	rc = launch_layer_make(&layer, &session->places, reaped ? &reaper : NULL, &session->ops,
+			       err);
 	if (rc == 0)
 		rc = change_root(&layer, session, err);
-	if (rc == 0 && reaped && mounts && !layer.tmpfs)
+	if (rc == 0 && reaped && layer.mounts == LAUNCH_MOUNTS_OURS && !layer.tmpfs)
 		rc = launch_reaper_watch(&reaper, layer.overlay ? "/" : "/dev", err);
 	launch_layer_close(&layer);
 	return rc;

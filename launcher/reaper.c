@@ -143,10 +143,10 @@ int launch_reaper_start(int hold, bool by_process, struct launch_reaper *ret, st
 	int ends[2];
 	int status;
 
-	auto_fd int inotify = by_process ? -1 : inotify_init1(IN_CLOEXEC);
+	auto_fd int inotify = inotify_init1(IN_CLOEXEC);
 	auto_fd int pidfd = -1;
 	/* The instances of a user are few, and desktops use them up. */
-	if (inotify < 0)
+	if (inotify < 0 || by_process)
 		pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (inotify < 0 && pidfd < 0)
 		return sb_fail(err, errno,
@@ -166,6 +166,7 @@ int launch_reaper_start(int hold, bool by_process, struct launch_reaper *ret, st
 		;
 	ret->socket = sb_steal_fd(&writer);
 	ret->inotify = sb_steal_fd(&inotify);
+	ret->pidfd = pidfd >= 0;
 	return 0;
 }
 

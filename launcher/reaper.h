@@ -23,16 +23,17 @@
 struct launch_reaper {
 	int socket;  /* what we tell it; close-on-exec */
 	int inotify; /* shared with it; -1: it watches a pidfd of ours instead */
+	bool pidfd;  /* it has one, for where nothing is to be watched */
 };
 
-#define LAUNCH_REAPER_INIT \
-	{                  \
-		-1, -1     \
+#define LAUNCH_REAPER_INIT    \
+	{                     \
+		-1, -1, false \
 	}
 
 /*
  * `hold` (-1: none) is a descriptor that the reaper keeps open until it is done: a lock. Where
- * `by_process` there is no namespace, and it waits for the end of our process.
+ * `by_process` there may be no namespace: it waits for the end of our process then.
  */
 int launch_reaper_start(int hold, bool by_process, struct launch_reaper *ret, struct sb_err *err);
 /* `dir` (absolute) is to be removed with all that is in it; where `keep`, only our own parts. */
