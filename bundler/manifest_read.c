@@ -1,21 +1,12 @@
-#include "bundler/manifest.h"
+#include "bundler/manifest_state.h"
 
 #include <cjson/cJSON.h>
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/map.h"
-
-struct sb_manifest_store {
-	struct sb_map strings;
-	struct sb_map by_path; /* value: index + 1 */
-	/* Every array handed out, to be freed. */
-	void **arrays;
-	size_t array_count, array_cap;
-};
+#include "common/hex.h"
 
 /* What is being read, for the words of an error. */
 struct reader {
@@ -34,50 +25,15 @@ static int no_memory(struct reader *r)
 	return sb_fail(r->err, ENOMEM, "read the manifest");
 }
 
-/* An array that lives as long as the manifest; never NULL but when out of memory. */
-static void *new_array(struct reader *r, size_t count, size_t size)
-{
-	struct sb_manifest_store *store = r->m->store;
-	void *array;
-
-	if (store->array_count == store->array_cap) {
-		size_t cap = store->array_cap ? store->array_cap * 2 : 32;
-		void **grown = reallocarray(store->arrays, cap, sizeof *grown);
-
-		if (!grown)
-			return NULL;
-		store->arrays = grown;
-		store->array_cap = cap;
-	}
-	array = calloc(count ? count : 1, size);
-	if (array)
-		store->arrays[store->array_count++] = array;
-	return array;
-}
-
-static int hex_digit(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Bytes that are not UTF-8, written as pairs of hexadecimal digits. */
+/* Bytes that are not UTF-8. NULL: these are none, or there is no memory. */
 static char *unhex(const char *hex)
 {
-	size_t len = strlen(hex);
-	char *bytes = len % 2 ? NULL : malloc(len / 2 + 1);
+	char *bytes = malloc(strlen(hex) / 2 + 1);
 
-	for (size_t i = 0; bytes && i < len; i += 2) {
-		int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-
-		if (high < 0 || low < 0 || high + low == 0) {
-			free(bytes);
-			return NULL;
-		}
-		bytes[i / 2] = (char)(high << 4 | low);
-	}
-	if (bytes)
-		bytes[len / 2] = '\0';
-	return bytes;
+	if (bytes && sb_hex_bytes(hex, bytes) == 0)
+		return bytes;
+	free(bytes);
+	return NULL;
 }
 
 /* A byte string value; `key` is for the error. */
@@ -133,7 +89,7 @@ static int take_hash(struct reader *r, const cJSON *object, const char *key, cha
 	if (!s || strlen(s) != SB_SHA256_HEX - 1)
 		return bad(r, key, "no SHA-256");
 	for (const char *p = s; *p; p++)
-		if (hex_digit(*p) < 0)
+		if (sb_hex_digit(*p) < 0 || isupper((unsigned char)*p))
 			return bad(r, key, "no SHA-256");
 	memcpy(ret, s, SB_SHA256_HEX);
 	return 0;
@@ -217,7 +173,7 @@ static int take_reasons(struct reader *r, const cJSON *object, struct sb_manifes
 
 	if (!cJSON_IsArray(list))
 		return bad(r, "reasons", "no list of known reasons");
-	reasons = new_array(r, (size_t)cJSON_GetArraySize(list), sizeof *reasons);
+	reasons = manifest_array(r->m, (size_t)cJSON_GetArraySize(list), sizeof *reasons);
 	if (!reasons)
 		return no_memory(r);
 	cJSON_ArrayForEach(value, list)
@@ -295,7 +251,7 @@ static int array_of(struct reader *r, const cJSON *object, const char *key, size
 	r->what = "manifest";
 	if (!cJSON_IsArray(*ret_list))
 		return bad(r, key, "no list");
-	*(void **)ret_array = new_array(r, (size_t)cJSON_GetArraySize(*ret_list), size);
+	*(void **)ret_array = manifest_array(r->m, (size_t)cJSON_GetArraySize(*ret_list), size);
 	return *(void **)ret_array ? 0 : no_memory(r);
 }
 
@@ -337,7 +293,7 @@ static int take_argv(struct reader *r, const cJSON *entry, struct sb_manifest_en
 
 	if (!list)
 		return 0;
-	argv = new_array(r, (size_t)cJSON_GetArraySize(list) + 1, sizeof *argv);
+	argv = manifest_array(r->m, (size_t)cJSON_GetArraySize(list) + 1, sizeof *argv);
 	if (!argv)
 		return no_memory(r);
 	cJSON_ArrayForEach(value, list)
@@ -490,57 +446,4 @@ int sb_manifest_parse(const char *text, size_t len, struct sb_manifest **ret, st
 	else
 		*ret = m;
 	return rc;
-}
-
-int sb_manifest_read(int bundle_fd, struct sb_manifest **ret, struct sb_err *err)
-{
-	/* O_NONBLOCK: a fifo in its place must not hold us up. */
-	auto_fd int fd =
-		openat(bundle_fd, SB_MANIFEST_PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	auto_free char *text = NULL;
-	struct stat st;
-	size_t len = 0;
-
-	if (fd < 0 && errno == ENOENT)
-		return sb_fail(err, SB_ESAID,
-			       "this is no bundle: it has no " SB_MANIFEST_PATH
-			       " (give a directory that 'create' has made)");
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return sb_fail(err, errno, "open '" SB_MANIFEST_PATH "'");
-	if (!S_ISREG(st.st_mode) || st.st_size > SB_MANIFEST_MAX)
-		return sb_fail(err, SB_ESAID,
-			       "'" SB_MANIFEST_PATH "' is no file of at most 256 MiB");
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return sb_fail(err, ENOMEM, "read the manifest");
-	while (len < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
-
-		if (n < 0)
-			return sb_fail(err, errno, "read '" SB_MANIFEST_PATH "'");
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return sb_manifest_parse(text, len, ret, err);
-}
-
-const struct sb_manifest_file *sb_manifest_find(const struct sb_manifest *m, const char *path)
-{
-	const struct sb_map_entry *e = sb_map_finds(&m->store->by_path, path);
-
-	return e ? &m->files[(uintptr_t)e->value - 1] : NULL;
-}
-
-void sb_manifest_free(struct sb_manifest *m)
-{
-	if (!m)
-		return;
-	for (size_t i = 0; i < m->store->array_count; i++)
-		free(m->store->arrays[i]);
-	free(m->store->arrays);
-	sb_map_free(&m->store->strings);
-	sb_map_free(&m->store->by_path);
-	free(m->store);
-	free(m);
 }

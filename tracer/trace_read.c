@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "tracer/trace_store.h"
 
 struct reader {
@@ -25,35 +26,14 @@ static int wrong(struct reader *r, const char *key, const char *want)
 	return sb_fail(r->err, SB_ESAID, "\"%s\" is not %s", key, want);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Sets *ret to the interned bytes of {"hex": "..."}. 0, or -EINVAL, -ENOMEM. */
 static int from_hex(struct reader *r, const char *hex, const char **ret)
 {
-	size_t len = strlen(hex);
-	auto_free char *bytes = malloc(len / 2 + 1);
+	auto_free char *bytes = malloc(strlen(hex) / 2 + 1);
+	int rc = bytes ? sb_hex_bytes(hex, bytes) : -ENOMEM;
 
-	if (!bytes)
-		return -ENOMEM;
-	if (len % 2)
-		return -EINVAL;
-	for (size_t i = 0; i < len; i += 2) {
-		int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-
-		if (high < 0 || low < 0 || (high == 0 && low == 0))
-			return -EINVAL;
-		bytes[i / 2] = (char)(high << 4 | low);
-	}
-	bytes[len / 2] = '\0';
+	if (rc < 0)
+		return rc;
 	*ret = sb_store_intern(r->trace, bytes);
 	return *ret ? 0 : -ENOMEM;
 }
