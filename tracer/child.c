@@ -106,6 +106,17 @@ void sb_child_prepare(struct sb_child *child)
 	(void)getrlimit(RLIMIT_FSIZE, &child->file_size);
 }
 
+void sb_child_finish(struct sb_child *child)
+{
+	static const struct timespec now;
+	sigset_t set;
+
+	sb_child_signals(&set);
+	while (child->prepared && sigtimedwait(&set, NULL, &now) > 0)
+		continue;
+	sb_child_restore(child);
+}
+
 void sb_child_restore(struct sb_child *child)
 {
 	if (!child->prepared)

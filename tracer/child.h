@@ -3,7 +3,7 @@
  * waited for as strace does.
  *
  * Order: sb_child_prepare() before anything that changes limits, sb_child_start(), sb_child_wait()
- * until it says 1, sb_child_restore() whatever happened.
+ * until it says 1, sb_child_finish() whatever happened.
  *
  * Signals of the terminal reach the command by themselves, since it stays in our process group: we
  * only outlive them. Those that somebody sends to us alone are passed on. When the command stops,
@@ -63,4 +63,10 @@ void sb_child_signalled(struct sb_child *child, int sig, int si_code);
 void sb_child_stopped(struct sb_child *child, int sig);
 /* The set of signals that sb_child_signalled() is about; all are blocked until the end. */
 void sb_child_signals(sigset_t *ret);
+/* In the child, before it becomes the command. */
 void sb_child_restore(struct sb_child *child);
+/*
+ * In the parent, when all is done. Signals that are still waiting for us were the command's, which
+ * ended as they came: they are not to end us, and its status with us.
+ */
+void sb_child_finish(struct sb_child *child);

@@ -267,7 +267,7 @@ int sb_trace_run(const struct sb_trace_run *run, struct sb_trace_result *ret, st
 	*ret = (struct sb_trace_result){.trouble = SB_TRACE_FAILED, .status = -1};
 	sb_child_prepare(&child);
 	int rc = run_prepared(run, &child, ret, err);
-	sb_child_restore(&child);
+	sb_child_finish(&child);
 	return rc;
 }
 

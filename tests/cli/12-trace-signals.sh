@@ -42,6 +42,13 @@ start bash -c 'trap "exit 9" INT; : >trapped; while :; do sleep 0.1; done'
 until [ -e trapped ]; do sleep 0.05; done
 kill -INT -"$t"
 check "a command that handles it decides" ended 9
+# It comes as the command ends: nobody is left to be told.
+late() {
+	for _ in $(seq 20); do
+		expect_status 9 sidebundle trace -o t sh -c 'trap "" INT; kill -INT $PPID; exit 9' || return 1
+	done
+}
+check "a signal that comes too late takes no status away" late
 
 start sleep 3
 kill -TSTP -"$t"

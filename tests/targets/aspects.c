@@ -280,8 +280,9 @@ static void files(void)
 {
 	struct stat st;
 	char link[256];
-	static const char *const paths[] = {"/",     "/proc/self/status", "/dev/null", "/dev/zero",
-					    "/dev/pts", "/dev/shm",	    "/tmp",	 "/etc/hosts"};
+	static const char *const paths[] = {"/",	 "/proc/self/status", "/dev/null",
+					    "/dev/zero", "/dev/pts",	      "/dev/shm",
+					    "/tmp",	 "/etc/hosts"};
 
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		printf("%s %o\n", paths[i], stat(paths[i], &st) < 0 ? 0 : st.st_mode & S_IFMT);
@@ -291,7 +292,7 @@ static void files(void)
 	puts(f && fputs("x", f) >= 0 && fclose(f) == 0 ? "writes here" : strerror(errno));
 	unlink("written-here");
 	puts(mkdtemp(strcpy(link, "/tmp/aspects.XXXXXX")) && rmdir(link) == 0 ? "writes in /tmp"
-									     : strerror(errno));
+									      : strerror(errno));
 }
 
 static void copy(void)
@@ -307,12 +308,12 @@ static const struct {
 	const char *name;
 	void (*fn)(void);
 } table[] = {
-	{"argv", argv_of},	  {"exe", exe_of},	     {"exe-path", exe_path},
-	{"environ", environment}, {"cwd", directory},	     {"descriptors", descriptors},
-	{"process", process},	  {"pid", pid},		     {"terminal", terminal},
-	{"users", users},	  {"hosts", hosts},	     {"zones", time_zones},
-	{"locale", locales},	  {"iconv", conversions},    {"dlopen", plugins},
-	{"children", children},	  {"again", again},	     {"files", files},
+	{"argv", argv_of},	  {"exe", exe_of},	  {"exe-path", exe_path},
+	{"environ", environment}, {"cwd", directory},	  {"descriptors", descriptors},
+	{"process", process},	  {"pid", pid},		  {"terminal", terminal},
+	{"users", users},	  {"hosts", hosts},	  {"zones", time_zones},
+	{"locale", locales},	  {"iconv", conversions}, {"dlopen", plugins},
+	{"children", children},	  {"again", again},	  {"files", files},
 	{"copy", copy},
 };
 
