@@ -135,11 +135,12 @@ TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
-RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o exec.o exec_path.o next.o page.o popen.o recorder.o repeats.o room.o route.o \
-	share.o shell.o spawn.o spawn_dir.o start.o where.o)
+RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o entry.o exec.o exec_path.o leaf_read.o leaf_write.o next.o \
+	page.o plant.o popen.o recorder.o repeats.o room.o route.o share.o shell.o spawn.o spawn_dir.o start.o tell.o where.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
 
 $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
+$(BUILD)/tests/unit/entry: $(BUILD)/obj/preload/entry.o
 $(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/lookup.o
 
 # The launcher's parts, but for its main, work with any libc.

@@ -29,6 +29,7 @@ static struct {
 	bool cache_told;
 	bool started; /* what the program needs at its start is loaded */
 	bool preloaded;
+	const struct sb_share *share; /* the preload's */
 } now;
 
 struct sb_recorder *sb_shared_state(void)
@@ -168,6 +169,7 @@ static bool hand_over(const struct link_map *map)
 	if (!share || share->size != sizeof(struct sb_recorder))
 		return false;
 	share->state = sb_self();
+	now.share = share;
 	return true;
 }
 
@@ -204,6 +206,9 @@ void la_activity(uintptr_t *cookie, unsigned flag)
 		return;
 	now.started = true;
 	sb_tls_settled(now.main);
+	/* All is relocated, and nothing has run. */
+	if (now.share)
+		now.share->plant();
 	/* Without the preload nobody would put them back for the children. */
 	if (now.preloaded)
 		sb_hide(sb_image.envp, (const void *)sb_image_auxv(AT_PHDR),

@@ -31,6 +31,14 @@ long sb_leaf_xstat(int version, int dirfd, const char *path, void *buf, int flag
 #endif
 	if (version < 0 || version > newest)
 		return -EINVAL;
+#ifdef __x86_64__
+	if (dirfd == AT_FDCWD && !(flags & ~AT_SYMLINK_NOFOLLOW)) {
+		long raw = SB_CALL(flags ? __NR_lstat : __NR_stat, path, buf);
+
+		sb_tell(SB_STAT, AT_FDCWD, path, nofollow(flags), raw);
+		return raw;
+	}
+#endif
 	return sb_leaf_fstatat(dirfd, path, buf, flags);
 }
 
@@ -148,7 +156,8 @@ long sb_leaf_getdents64(int fd, void *buf, unsigned long size)
 {
 	long raw = SB_CALL(__NR_getdents64, fd, buf, size);
 
-	if (raw >= 0)
+	/* What ends a listing was told where it began. */
+	if (raw > 0)
 		sb_tell_read(SB_LIST, fd, ".", 0, raw);
 	return raw;
 }
@@ -157,8 +166,9 @@ long sb_leaf_chdir(const char *path)
 {
 	long raw = SB_CALL(__NR_chdir, path);
 
-	/* Told before the move is: a relative path is relative to where it was given. */
-	sb_tell(SB_STAT, AT_FDCWD, path, 0, raw);
+	/* Told before the move is: a relative path is relative to where it was given. Where the
+	 * kernel is asked for that instead, it names the new one already. */
+	sb_tell(SB_STAT, AT_FDCWD, raw == 0 && sb_record_strays() ? "." : path, 0, raw);
 	if (raw == 0)
 		sb_record_moved();
 	return raw;

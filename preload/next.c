@@ -94,9 +94,8 @@ static const ElfW(Sym) * find_sysv(const struct object *o, const char *name)
 	return NULL;
 }
 
-void *sb_map_symbol(const struct link_map *map, const char *name)
+static const ElfW(Sym) * find(const struct link_map *map, const char *name)
 {
-	const ElfW(Sym) *s = NULL;
 	struct object o;
 
 	if (!map->l_ld)
@@ -105,21 +104,36 @@ void *sb_map_symbol(const struct link_map *map, const char *name)
 	if (!o.symbols || !o.strings)
 		return NULL;
 	if (o.gnu_hash)
-		s = find_gnu(&o, name);
-	else if (o.hash)
-		s = find_sysv(&o, name);
+		return find_gnu(&o, name);
+	return o.hash ? find_sysv(&o, name) : NULL;
+}
+
+void *sb_map_symbol(const struct link_map *map, const char *name)
+{
+	const ElfW(Sym) *s = find(map, name);
+
 	if (!s)
 		return NULL;
 	if (ELF64_ST_TYPE(s->st_info) == STT_GNU_IFUNC) {
 		void *(*choose)(unsigned long, const void *) =
-			(void *(*)(unsigned long, const void *))(o.base + s->st_value);
+			(void *(*)(unsigned long, const void *))(map->l_addr + s->st_value);
 
 		return choose(0, NULL);
 	}
-	return (void *)(o.base + s->st_value);
+	return (void *)(map->l_addr + s->st_value);
 }
 
-static const struct link_map *first_map(void)
+void *sb_map_function(const struct link_map *map, const char *name, size_t *ret_size)
+{
+	const ElfW(Sym) *s = find(map, name);
+
+	if (!s || ELF64_ST_TYPE(s->st_info) != STT_FUNC)
+		return NULL;
+	*ret_size = s->st_size;
+	return (void *)(map->l_addr + s->st_value);
+}
+
+const struct link_map *sb_maps(void)
 {
 	if (&_r_debug && _r_debug.r_map)
 		return _r_debug.r_map;
@@ -128,7 +142,7 @@ static const struct link_map *first_map(void)
 
 void *sb_next(const char *name)
 {
-	const struct link_map *map = first_map();
+	const struct link_map *map = sb_maps();
 
 	while (map && map->l_ld != _DYNAMIC)
 		map = map->l_next;

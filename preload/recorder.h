@@ -37,6 +37,9 @@ void sb_record_moved(void);
 /* libc changes it on its own, again and again, from here to where it ends. */
 void sb_record_wanders(bool begins);
 
+/* Whether relative names are told by what the kernel says of the working directory. */
+bool sb_record_strays(void);
+
 /* chroot(2) itself, raw result: what the new root is called must be asked before. */
 long sb_record_chroot(const char *path);
 

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/below.h"
 #include "preload/exec.h"
 #include "preload/export.h"
 #include "preload/recorder.h"
@@ -29,8 +30,16 @@ struct spawn {
 static long run_spawn(char *const *envp, void *context)
 {
 	const struct spawn *s = context;
+	/* Its opens are seen in the child, after a change of directory that perhaps is not. */
+	bool moves = sb_hook_moves() && sb_spawn_moves(s->actions);
+	long ret;
 
-	return s->next(s->pid, s->path, s->actions, s->attributes, s->argv, envp);
+	if (moves)
+		sb_record_wanders(true);
+	ret = s->next(s->pid, s->path, s->actions, s->attributes, s->argv, envp);
+	if (moves)
+		sb_record_wanders(false);
+	return ret;
 }
 
 /* The search that the libc will make once more in the child: told as it goes, up to what can be

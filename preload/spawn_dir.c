@@ -81,6 +81,18 @@ void sb_spawn_dir_close(struct sb_spawn_dir *dir)
 	dir->opened = false;
 }
 
+bool sb_spawn_moves(const void *file_actions)
+{
+	const struct actions *actions = file_actions;
+
+	if (!actions || actions->used <= 0 || !layout_is_known() || actions->used > MOST)
+		return false;
+	for (int i = 0; i < actions->used; i++)
+		if (actions->list[i].tag == FCHDIR || actions->list[i].tag == CHDIR)
+			return true;
+	return false;
+}
+
 struct sb_spawn_dir sb_spawn_dir(const void *file_actions)
 {
 	const struct actions *actions = file_actions;

@@ -12,3 +12,5 @@ struct sb_spawn_dir {
 /* As its file actions (NULL: none) have it. Closed again by sb_spawn_dir_close(). */
 struct sb_spawn_dir sb_spawn_dir(const void *file_actions);
 void sb_spawn_dir_close(struct sb_spawn_dir *dir);
+/* Whether it is another than the caller's. */
+bool sb_spawn_moves(const void *file_actions);

@@ -82,6 +82,7 @@ struct sb_recorder {
 	int32_t pid;
 	uint32_t hidden;  /* our variables are out of the program's sight */
 	uint32_t below;	  /* enum sb_below: told where libc calls the kernel */
+	uint32_t planted; /* the detours in libc were tried, see preload/plant.h */
 	uint32_t guarded; /* a guard is told of every call that is not made from our page */
 	uintptr_t gate;	  /* the page's system call, 0 none: see preload/page.h */
 	uint64_t image;	  /* first chunk plus one */
@@ -107,6 +108,7 @@ struct sb_recorder {
 struct sb_share {
 	struct sb_recorder *state;
 	uint64_t size;
+	void (*plant)(void); /* once it is relocated: to be called before any constructor */
 };
 #define SB_SHARE_NAME "sidebundle_share"
 extern struct sb_share sidebundle_share;

@@ -69,6 +69,11 @@ bool sb_strayed(const struct sb_recorder *st)
 	       (sb_load(&st->strayed) && sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid);
 }
 
+bool sb_record_strays(void)
+{
+	return sb_recorder_on() && !sb_recorder_sandboxed() && sb_strayed(sb_self());
+}
+
 void sb_record_moved(void)
 {
 	struct sb_recorder *st = sb_self();

@@ -48,6 +48,7 @@ static const struct {
 		 "wanted to trace what is traced already: it was refused, or shown less"},
 	[SB_BLIND_NESTED] = {"nested",
 			     "traced by another sidebundle: what it did is in that trace"},
+	[SB_BLIND_LIBC] = {"libc", "what its libc opened for itself was not seen"},
 };
 
 const char *sb_kind_name(enum sb_kind kind)

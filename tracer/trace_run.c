@@ -97,7 +97,7 @@ static void add_part(struct sb_buf *line, const char *part)
 static void warn(const struct sb_sink_summary *sum)
 {
 	auto_buf line = SB_BUF_INIT, seen = SB_BUF_INIT, part = SB_BUF_INIT;
-	uint64_t programs = 0, outlived = 0;
+	uint64_t programs = 0, outlived = 0, libcs = 0;
 	unsigned named = 0, more = 0;
 
 	for (size_t i = 0; i < sum->blind_count; i++) {
@@ -105,6 +105,8 @@ static void warn(const struct sb_sink_summary *sum)
 
 		if (b->blind == SB_BLIND_OUTLIVED) {
 			outlived += b->count;
+		} else if (b->blind == SB_BLIND_LIBC) {
+			libcs += b->count;
 		} else if (b->blind != SB_BLIND_LOST && b->blind != SB_BLIND_SANDBOX) {
 			programs += b->count;
 			if (named++ >= NAMED_MOST)
@@ -121,6 +123,15 @@ static void warn(const struct sb_sink_summary *sum)
 				    sb_buf_str(&seen));
 		if (more)
 			(void)sb_buf_printf(&part, " and %u more", more);
+		add_part(&line, sb_buf_str(&part));
+	}
+	if (libcs) {
+		sb_buf_cut(&part, 0);
+		(void)sb_buf_printf(
+			&part,
+			"%llu program%s as far as calls of libc go: what libc opened for "
+			"itself was not seen",
+			(unsigned long long)libcs, libcs == 1 ? " was watched" : "s were watched");
 		add_part(&line, sb_buf_str(&part));
 	}
 	if (outlived) {

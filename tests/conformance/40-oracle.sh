@@ -1,6 +1,6 @@
 # Real workloads, watched by this backend, against what ptrace saw of them (ptrace itself: against strace).
 # Prints recall and precision, and holds the backend to what it promises.
-# backends: hybrid notify ptrace combined
+# backends: audit hybrid notify ptrace combined
 # timeout: 1200
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/conformance/oracle.sh"
