@@ -1,4 +1,4 @@
-#include "bundler/manifest_state.h"
+#include "bundler/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bundler/manifest_state.h"
 #include "common/cleanup.h"
 
 void *manifest_array(struct sb_manifest *m, size_t count, size_t size)
