@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ enum deed {
 	ACT, /* unless it comes from the free page */
 	ACT_ALWAYS,
 	ACT_PRCTL, /* where its first argument is PR_SET_SECCOMP */
+	ACT_CLONE, /* where its flags have CLONE_UNTRACED */
 	REFUSE,	   /* ENOSYS */
 	DEED_COUNT
 };
@@ -93,9 +95,15 @@ static int by_number(const void *a, const void *b)
 
 static bool wanted(const struct sb_filter_spec *spec, const struct sb_syscall *row)
 {
-	if (row->act == SB_ACT_FILTER && spec->with_filters)
+	switch (row->act) {
+	case SB_ACT_FILTER:
+		return spec->with_tracers || spec->with_filters;
+	case SB_ACT_PTRACE:
+	case SB_ACT_CLONE:
+		return spec->with_tracers;
+	default:
 		return true;
-	return spec->with_tracers || (row->act != SB_ACT_PTRACE && row->act != SB_ACT_FILTER);
+	}
 }
 
 static enum deed deed_of(const struct sb_filter_spec *spec, const struct sb_syscall *row)
@@ -109,6 +117,9 @@ static enum deed deed_of(const struct sb_filter_spec *spec, const struct sb_sysc
 		return spec->refuse_uring ? REFUSE : ACT_ALWAYS;
 	case SB_ACT_FILTER:
 		return strcmp(row->name, "prctl") == 0 ? ACT_PRCTL : ACT_ALWAYS;
+	case SB_ACT_CLONE:
+		/* clone3 has its flags in memory, out of our reach here. */
+		return strcmp(row->name, "clone") == 0 ? ACT_CLONE : ACT_ALWAYS;
 	default:
 		return ACT;
 	}
@@ -180,6 +191,14 @@ static void act_where_filtering(struct maker *m)
 	answer(m, m->spec->action);
 }
 
+static void act_where_untraced(struct maker *m)
+{
+	load(m, LOW_OF(args[0]));
+	(void)put(m, BPF_JMP | BPF_JSET | BPF_K, CLONE_UNTRACED, 1, 0);
+	answer(m, SECCOMP_RET_ALLOW);
+	answer(m, m->spec->action);
+}
+
 static void do_deed(struct maker *m, enum deed deed)
 {
 	switch (deed) {
@@ -188,6 +207,9 @@ static void do_deed(struct maker *m, enum deed deed)
 		break;
 	case ACT_PRCTL:
 		act_where_filtering(m);
+		break;
+	case ACT_CLONE:
+		act_where_untraced(m);
 		break;
 	case REFUSE:
 		answer(m, SECCOMP_RET_ERRNO | (ENOSYS & SECCOMP_RET_DATA));

@@ -16,8 +16,9 @@ struct sb_filter_spec {
 	 * root; 0: none. */
 	uint64_t free_page;
 	int refuse_uring; /* io_uring_setup fails with ENOSYS */
-	int with_tracers; /* act upon ptrace and seccomp calls as well */
-	int with_filters; /* upon the latter alone */
+	/* Act upon ptrace and seccomp calls as well, and on clone that asks for no tracer. */
+	int with_tracers;
+	int with_filters; /* upon seccomp calls alone */
 };
 
 struct sb_filter {

@@ -93,45 +93,89 @@ static void add_part(struct sb_buf *line, const char *part)
 	(void)sb_buf_puts(line, part);
 }
 
-/* One line, whatever there was: the trace has the details. */
-static void warn(const struct sb_sink_summary *sum)
+/* What a part of the line is about, and how it ends. */
+enum group { UNSEEN, REFUSED, UNPRIVILEGED, GROUP_COUNT, NO_PROGRAM };
+
+static const struct {
+	const char *one, *many, *after;
+} groups[GROUP_COUNT] = {
+	[UNSEEN] = {"was not seen into", "were not seen into", ""},
+	[REFUSED] = {"was refused to trace what is traced already",
+		     "were refused to trace what is traced already", "; -b audit lets them"},
+	[UNPRIVILEGED] = {"ran without the privilege of its set-id bits",
+			  "ran without the privilege of their set-id bits",
+			  "; -b audit leaves it to them"},
+};
+
+static enum group group_of(enum sb_blind blind)
 {
-	auto_buf line = SB_BUF_INIT, seen = SB_BUF_INIT, part = SB_BUF_INIT;
-	uint64_t programs = 0, outlived = 0, libcs = 0;
-	unsigned named = 0, more = 0;
+	switch (blind) {
+	case SB_BLIND_OUTLIVED:
+	case SB_BLIND_LOST:
+	case SB_BLIND_SANDBOX:
+	case SB_BLIND_LIBC:
+		return NO_PROGRAM;
+	case SB_BLIND_DEBUGGER:
+		return REFUSED;
+	case SB_BLIND_PRIVILEGE_LOST:
+		return UNPRIVILEGED;
+	default:
+		return UNSEEN;
+	}
+}
+
+/* "2 programs were not seen into: /bin/a (static), /bin/b (static)". */
+static void add_programs(struct sb_buf *line, const struct sb_sink_summary *sum, enum group group)
+{
+	auto_buf seen = SB_BUF_INIT, part = SB_BUF_INIT;
+	unsigned long long programs = 0;
+	unsigned named = 0;
 
 	for (size_t i = 0; i < sum->blind_count; i++) {
 		const struct sb_trace_blind *b = &sum->blind[i];
 
-		if (b->blind == SB_BLIND_OUTLIVED) {
-			outlived += b->count;
-		} else if (b->blind == SB_BLIND_LIBC) {
-			libcs += b->count;
-		} else if (b->blind != SB_BLIND_LOST && b->blind != SB_BLIND_SANDBOX) {
-			programs += b->count;
-			if (named++ >= NAMED_MOST)
-				more++;
-			else
-				(void)sb_buf_printf(&seen, "%s%s (%s)", seen.len ? ", " : "",
-						    b->path ? b->path : "?",
-						    sb_blind_name(b->blind));
-		}
+		if (group_of(b->blind) != group)
+			continue;
+		programs += b->count;
+		if (named++ < NAMED_MOST)
+			(void)sb_buf_printf(&seen, "%s%s (%s)", seen.len ? ", " : "",
+					    b->path ? b->path : "?", sb_blind_name(b->blind));
 	}
-	if (programs) {
-		(void)sb_buf_printf(&part, "%llu program%s not seen into: %s",
-				    (unsigned long long)programs, programs == 1 ? " was" : "s were",
-				    sb_buf_str(&seen));
-		if (more)
-			(void)sb_buf_printf(&part, " and %u more", more);
-		add_part(&line, sb_buf_str(&part));
-	}
+	if (!programs)
+		return;
+	(void)sb_buf_printf(&part, "%llu program%s %s: %s", programs, programs == 1 ? "" : "s",
+			    programs == 1 ? groups[group].one : groups[group].many,
+			    sb_buf_str(&seen));
+	if (named > NAMED_MOST)
+		(void)sb_buf_printf(&part, " and %u more", named - NAMED_MOST);
+	(void)sb_buf_puts(&part, groups[group].after);
+	add_part(line, sb_buf_str(&part));
+}
+
+static unsigned long long count_of(const struct sb_sink_summary *sum, enum sb_blind blind)
+{
+	unsigned long long count = 0;
+
+	for (size_t i = 0; i < sum->blind_count; i++)
+		count += sum->blind[i].blind == blind ? sum->blind[i].count : 0;
+	return count;
+}
+
+/* One line, whatever there was: the trace has the details. */
+static void warn(const struct sb_sink_summary *sum)
+{
+	auto_buf line = SB_BUF_INIT, part = SB_BUF_INIT;
+	unsigned long long outlived = count_of(sum, SB_BLIND_OUTLIVED);
+	unsigned long long libcs = count_of(sum, SB_BLIND_LIBC);
+
+	for (enum group group = 0; group < GROUP_COUNT; group++)
+		add_programs(&line, sum, group);
 	if (libcs) {
-		sb_buf_cut(&part, 0);
 		(void)sb_buf_printf(
 			&part,
 			"%llu program%s as far as calls of libc go: what libc opened for "
 			"itself was not seen",
-			(unsigned long long)libcs, libcs == 1 ? " was watched" : "s were watched");
+			libcs, libcs == 1 ? " was watched" : "s were watched");
 		add_part(&line, sb_buf_str(&part));
 	}
 	if (outlived) {
@@ -139,8 +183,7 @@ static void warn(const struct sb_sink_summary *sum)
 		(void)sb_buf_printf(&part,
 				    "%llu process%s still running when the trace ended (--wait-all "
 				    "waits for them)",
-				    (unsigned long long)outlived,
-				    outlived == 1 ? " was" : "es were");
+				    outlived, outlived == 1 ? " was" : "es were");
 		add_part(&line, sb_buf_str(&part));
 	}
 	if (sum->lost) {

@@ -68,6 +68,8 @@ void sb_watch_leave(struct sb_watch *w, struct sb_watch_call *call, long result)
  * again.
  */
 void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call);
+/* Its thread ended in the middle: it may have done its work. Frees the call. */
+void sb_watch_cut(struct sb_watch *w, struct sb_watch_call *call);
 void sb_watch_drop(struct sb_watch *w, struct sb_watch_call *call);
 
 /* What an image tells of itself by other means, where two share one trace. */

@@ -323,6 +323,17 @@ void sb_watch_leave(struct sb_watch *w, struct sb_watch_call *call, long result)
 	watch_give_call(w, call);
 }
 
+void sb_watch_cut(struct sb_watch *w, struct sb_watch_call *call)
+{
+	watch_moved(w, call, 0);
+	/* An exec that was overtaken by another thread's end did nothing. */
+	if (call->touches.row->act != SB_ACT_EXEC)
+		for (unsigned i = 0; i < call->touches.count; i++)
+			watch_tell(w, call, i, SB_OUTCOME_UNKNOWN);
+	forget_exec(w, call);
+	watch_give_call(w, call);
+}
+
 void sb_watch_drop(struct sb_watch *w, struct sb_watch_call *call)
 {
 	watch_moved(w, call, 0);

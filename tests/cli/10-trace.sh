@@ -35,7 +35,8 @@ check "2: off watches nothing" expect_status 2 traced -b off true
 check "and tells what to use" expect_match 'off runs nothing: .*use deps, or create --from-host' traced -b off true
 check "2: a timeout of no time" expect_status 2 traced --timeout 0 true
 check "one line says it" test "$(traced no-such-program 2>&1 | wc -l)" = 1
-check "auto says which it took" expect_match 'auto: takes (hybrid|ptrace|audit)' \
+check "auto says which it took, as doctor does" \
+	expect_match "auto: takes $(sidebundle doctor | awk '$1 == "auto" { print $3; exit }')" \
 	sidebundle --log-level info trace -o t true
 
 # --- the file --------------------------------------------------------------------------------------

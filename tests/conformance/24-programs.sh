@@ -42,6 +42,15 @@ named() {
 }
 check "a program that is not seen into is named" named static
 
+# At its end a program with the address sanitizer traces itself, to look for leaks. Where it is traced
+# already that is refused, and noted.
+quiet=()
+case $SB_BACKEND in ptrace | combined) quiet=(ASAN_OPTIONS=detect_leaks=0) ;; esac
+leaks() { # NAME
+	expect_match "^sidebundle: .*$1 \(debugger\)" \
+		sidebundle trace -b "$SB_BACKEND" -o leaks.trace -- "$PWD/$1" 10 0 "$d" &&
+		tail -n 1 leaks.trace | grep -q "\"why\":\"debugger\",\"path\":\"$PWD/$1\""
+}
 # Sanitizers: under audit the module sees loads and searches; the program's own opens are the blind spot.
 for cc in gcc clang; do
 	for kind in address thread undefined; do
@@ -49,7 +58,8 @@ for cc in gcc clang; do
 			skip_check "$cc -fsanitize=$kind" "$cc with its sanitizer libraries"
 			continue
 		fi
-		check "$cc -fsanitize=$kind" same "$cc-$kind" "$PWD/$cc-$kind" 10 0 "$d"
+		check "$cc -fsanitize=$kind" same "$cc-$kind" env ${quiet[@]+"${quiet[@]}"} "$PWD/$cc-$kind" 10 0 "$d"
+		[ $kind != address ] || [ ${#quiet[@]} -eq 0 ] || check "$cc and leaks" leaks "$cc-$kind"
 	done
 done
 

@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -42,6 +43,9 @@ static uint32_t run(const struct sock_fprog *prog, const struct seccomp_data *da
 			break;
 		case BPF_JMP | BPF_JGE | BPF_K:
 			pc += a >= i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			pc += a & i->k ? i->jt : i->jf;
 			break;
 		case BPF_ALU | BPF_AND | BPF_K:
 			a &= i->k;
@@ -94,6 +98,11 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 		return strcmp(row->name, "prctl") != 0 || data->args[0] == PR_SET_SECCOMP
 			       ? spec->action
 			       : SECCOMP_RET_ALLOW;
+	case SB_ACT_CLONE:
+		return spec->with_tracers && (strcmp(row->name, "clone") != 0 ||
+					      data->args[0] & CLONE_UNTRACED)
+			       ? spec->action
+			       : SECCOMP_RET_ALLOW;
 	case SB_ACT_URING:
 		return spec->refuse_uring ? SECCOMP_RET_ERRNO | ENOSYS : spec->action;
 	case SB_ACT_EXEC:
@@ -114,6 +123,9 @@ static const struct sb_filter_spec specs[] = {
 static const uint64_t pointers[] = {0x401000, PAGE + 2,	     PAGE + 0xfff,
 				    PAGE - 1, PAGE + 0x1000, PAGE & 0xffffffff};
 
+/* Of those calls where it matters. */
+static const uint64_t arguments[] = {PR_SET_NAME, PR_SET_SECCOMP, CLONE_VM | CLONE_UNTRACED};
+
 static void hold(const struct sb_filter_spec *spec, const struct sb_filter *filter, enum sb_abi abi,
 		 uint32_t nr)
 {
@@ -123,9 +135,9 @@ static void hold(const struct sb_filter_spec *spec, const struct sb_filter *filt
 	};
 
 	for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)
-		for (int arg = 0; arg < 2; arg++) {
+		for (size_t a = 0; a < sizeof arguments / sizeof *arguments; a++) {
 			data.instruction_pointer = pointers[i];
-			data.args[0] = arg ? PR_SET_SECCOMP : PR_SET_NAME;
+			data.args[0] = arguments[a];
 			const struct sb_syscall *row =
 				native(abi) ? sb_syscall_find(abi, (long)nr) : NULL;
 			uint32_t want = expected(spec, &data, row), got = run(&filter->prog, &data);

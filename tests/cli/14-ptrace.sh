@@ -1,0 +1,148 @@
+# trace -b ptrace: exact outcomes, whoever calls, and that the command does not suffer from us.
+# timeout: 120
+. "$SB_TESTS/cli/lib.sh"
+
+sidebundle trace -b ptrace -o probe.trace true 2>probe.err ||
+	skip "ptrace of a child, and a seccomp filter: $(cat probe.err)"
+echo data >data
+
+shows() { # TRACE KIND OUTCOME PATH
+	sidebundle show --format json --failed --kind "$2" "$1" |
+		grep -qF "\"event\":\"$2\",\"process\":" &&
+		sidebundle show --format json --kind "$2" "$1" | grep -F "\"path\":\"$4\"" | grep -q "\"outcome\":$3,"
+}
+seen() { # TRACE PATH
+	sidebundle show --format paths --as-named "$1" | grep -qxF "$2" || {
+		echo "not in $1: $2"
+		return 1
+	}
+}
+
+# --- what is seen -----------------------------------------------------------------------------------
+if command -v busybox >/dev/null; then
+	sidebundle trace -b ptrace -o static.trace busybox cat /etc/passwd >/dev/null
+	check "a static program" seen static.trace /etc/passwd
+else
+	skip_check "a static program" "the program busybox is missing"
+fi
+sidebundle trace -b ptrace -o libc.trace sh -c 'getent passwd root' >/dev/null
+check "what libc opens by itself" seen libc.trace /etc/nsswitch.conf
+sidebundle trace -b ptrace -o exact.trace bash -c ': <nowhere; ulimit -n 3; : <data' 2>/dev/null
+check "an errno is the call's own" shows exact.trace open 2 "$PWD/nowhere"
+check "also where no look from outside could tell" shows exact.trace open 24 "$PWD/data"
+nothing_open() { ! grep -q '"outcome":null' ./*.trace; }
+check "no outcome is unknown" nothing_open
+
+# --- statuses and errors ------------------------------------------------------------------------------
+check "the status is the command's" expect_status 7 sidebundle trace -b ptrace sh -c 'exit 7'
+check "a signal's" expect_status 137 sidebundle trace -b ptrace sh -c 'kill -9 $$'
+touch plain
+check "not executable" expect_status 126 sidebundle trace -b ptrace ./plain
+check "not there" expect_status 127 sidebundle trace -b ptrace -o nowhere.trace ./nowhere
+check "no trace is left of what never ran" test ! -e nowhere.trace
+check "without ptrace it says so" expect_match 'backend ptrace: ptrace\(2\).*refused.*-b audit' \
+	"$SB_TOOLS/lockdown" no-ptrace -- sidebundle trace -b ptrace true
+check "without seccomp too" expect_match 'backend ptrace: seccomp\(2\) is refused.*-b audit' \
+	"$SB_TOOLS/lockdown" no-seccomp -- sidebundle trace -b ptrace true
+# shellcheck disable=SC2012 # names are numbers
+check "no descriptor of ours is in the command" expect_output "$(ls /proc/self/fd | wc -l)" \
+	sh -c 'sidebundle trace -b ptrace ls /proc/self/fd | wc -l'
+
+# --- time, and who lives on ----------------------------------------------------------------------------
+nobody() { # COMMAND LINE
+	for ((i = 0; i < 50; i++)); do
+		pgrep -u "$(id -u)" -fx "$1" >/dev/null || return 0
+		sleep 0.1
+	done
+	pgrep -a -u "$(id -u)" -fx "$1"
+	return 1
+}
+check "its time is up, and what it started is gone" expect_status 124 \
+	sidebundle trace -b ptrace --timeout 1 sh -c 'setsid sleep 79.7 & sleep 79.7'
+check "all of it" nobody 'sleep 79.7'
+check "one that is stopped, as well" expect_status 124 \
+	sidebundle trace -b ptrace --timeout 1 sh -c 'sleep 79.8 & kill -STOP $!; kill -STOP $$'
+check "and gone" nobody 'sleep 79.8'
+
+outlive() { # hands out a daemon that opens a file when the trace has ended
+	rm -f went go
+	sidebundle trace -b ptrace -o daemon.trace sh -c \
+		'setsid sh -c "until [ -e go ]; do sleep 0.1; done; cat /etc/passwd >went.new && mv went.new went" \
+			>/dev/null 2>&1 &' 2>daemon.err
+	grep -q 'still running' daemon.err || { cat daemon.err; return 1; }
+	: >go
+	for ((i = 0; i < 50; i++)); do
+		[ -s went ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+check "what lives on is noted, and lives" outlive
+check "and whoever served it is gone with it" nobody '.*trace -b ptrace -o daemon.trace.*'
+waited() {
+	rm -f went
+	sidebundle trace -b ptrace --wait-all -o waited.trace sh -c \
+		'setsid sh -c "sleep 0.5; cat /etc/passwd >went" >/dev/null 2>&1 &' && [ -s went ] &&
+		seen waited.trace /etc/passwd
+}
+check "or waited for" waited
+piped() { # a daemon that keeps our stdout open is not to keep the reader of it from its end
+	expect_output ended sh -c \
+		'sidebundle trace -b ptrace -o piped.trace sh -c "setsid sleep 2 >/dev/null 2>&1 & echo ended" 2>/dev/null | cat'
+}
+check "nobody's pipe is held open for it" piped
+
+# Tracees without their tracer could open nothing: they end with it.
+ends() {
+	rm -f pid
+	sidebundle trace -b ptrace -o cut.trace sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 81.7' &
+	local front=$! watcher
+	until [ -s pid ]; do sleep 0.02; done
+	watcher=$(sed -n 's/^TracerPid:[[:space:]]*//p' "/proc/$(cat pid)/status")
+	kill -KILL "$watcher"
+	wait "$front" 2>/dev/null
+	[ $? -eq 125 ] && nobody 'sleep 81.7' && expect_match 'cut short' sidebundle show cut.trace
+}
+check "the watcher is killed, and the command with it" ends
+
+# --- set-id programs, io_uring, and other tracers ----------------------------------------------------------
+if [ "$(id -u)" -ne 0 ]; then
+	setid=$(for p in /usr/bin/{su,newgrp,gpasswd,mount,chage}; do test -u "$p" && echo "$p" && break; done)
+	if [ -n "$setid" ]; then
+		check "a set-id program is noted, with the way out" \
+			expect_match "^sidebundle: .*$setid \\(privilege-lost\\).*-b audit" \
+			sidebundle trace -b ptrace -o setid.trace "$setid" --help
+	else
+		skip_check "a set-id program is noted, with the way out" "a program with that bit on this machine"
+	fi
+fi
+mkdir rings
+uring() { # refuse|allow: whether it is noted
+	rm -rf rings/*
+	sidebundle trace -b ptrace --io-uring="$1" -o "uring-$1" "$SB_TARGETS/uring" "$PWD/rings" \
+		>/dev/null 2>&1 || return 1
+	case $1 in
+	refuse) ! tail -n 1 "uring-$1" | grep -q io_uring ;;
+	allow) tail -n 1 "uring-$1" | grep -q io_uring ;;
+	esac
+}
+check "io_uring is refused, and nothing goes unseen" uring refuse
+if grep -qx 0 /proc/sys/kernel/io_uring_disabled 2>/dev/null; then
+	check "or allowed, and noted" uring allow
+else
+	skip_check "or allowed, and noted" "io_uring on this machine"
+fi
+debugger() { # COMMAND...: refused, and noted with a word
+	expect_match '^sidebundle: .*refused to trace what is traced already: .* \(debugger\)' \
+		sidebundle trace -b ptrace -o debugger.trace "$@"
+}
+if command -v strace >/dev/null; then
+	check "strace is refused, and noted" debugger strace -o strace.out cat data
+else
+	skip_check "strace is refused, and noted" "the program strace is missing"
+fi
+if command -v gdb >/dev/null; then
+	check "gdb as well" debugger gdb -nx -q -batch -ex run --args cat data
+else
+	skip_check "gdb as well" "the program gdb is missing"
+fi
