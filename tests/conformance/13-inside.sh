@@ -25,3 +25,12 @@ with_libc_of() { # ROOT LINKER LIBRARY...
 }
 with_libc_of bullseye ld-2.31.so
 with_libc_of trixie ld-linux-x86-64.so.2
+
+# Where the dynamic linker finds nothing, it looks whether there is such a directory at all.
+searched() {
+	local dir
+	dir=$(fresh searched.d)
+	also searched "expect stat 0 - $dir" "expect stat 2 - $dir/nowhere"
+	traced searched 0 env LD_LIBRARY_PATH="$dir:$dir/nowhere" true
+}
+check "directories that the dynamic linker searches" searched
