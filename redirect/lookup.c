@@ -9,8 +9,6 @@
 #include "preload/str.h"
 #include "redirect/redirect.h"
 
-/* Before the path is room for the bundle's own: the longest that can be put before anything. */
-#define FRONT	 512
 #define MAX_HOPS 40
 
 struct walk {
@@ -205,7 +203,7 @@ static bool is_long(const struct walk *w, const char *path)
 
 bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 {
-	struct walk w = {.done = ret->room + FRONT, .rest = path};
+	struct walk w = {.done = ret->room + SB_FRONT, .rest = path};
 
 	ret->entry = NULL;
 	ret->opaque = ret->through = false;
@@ -237,7 +235,7 @@ bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 
 static const char *behind(struct sb_place *place, const char *prefix, size_t len)
 {
-	if (len > FRONT)
+	if (len > SB_FRONT)
 		return NULL;
 	sb_copy(place->path - len, prefix, len);
 	return place->path - len;

@@ -16,6 +16,7 @@
 #include "redirect/index.h"
 
 #define SB_PATH_MAX    4096
+#define SB_FRONT       1024 /* the longest name of a mirror */
 #define SB_TRANSIT_MAX 6144
 #define SB_DIRS_MOST   16
 
@@ -59,7 +60,7 @@ struct sb_place {
 	bool opaque; /* it does not, and this machine is not to be asked either (opens, lists) */
 	char *path;  /* of the entry, NUL-terminated, in `room`; before it is room for a prefix */
 	size_t len;
-	char room[SB_PATH_MAX + 512];
+	char room[SB_PATH_MAX + SB_FRONT];
 };
 
 /*

@@ -110,6 +110,8 @@ static void find_bundle(const char *program)
 	sb_here.program = *program ? program : self + at - 1 + sizeof("/" SB_HOST_ROOT) - 1;
 	name_part("/payload", payload, &sb_here.payload, &sb_here.payload_len);
 	name_part("/" SB_HOST_ROOT, root, &sb_here.root, &sb_here.root_len);
+	if (sb_here.root_len > SB_FRONT)
+		fail("the bundle's own path is too long:", self);
 }
 
 static void read_index(void)
