@@ -213,6 +213,7 @@ static int write_host(struct sb_draft *draft, const struct sb_bundle_spec *spec,
 	struct sb_host_spec host = {.set = draft->set,
 				    .payload = payload,
 				    .libexec = libexec,
+				    .library_path = draft->library_path,
 				    .start = spec->start,
 				    .when = &draft->newest,
 				    .remarks = is_for_it ? &draft->remarks : NULL};

@@ -59,6 +59,16 @@ static bool is_rewritten(const struct sb_elf *elf)
 	return false;
 }
 
+/* A note that the go command leaves near the beginning: its programs ask the kernel themselves. */
+static bool is_go(int fd)
+{
+	static const char note[] = "\4\0\0\0Go\0";
+	char head[4096];
+	ssize_t n = pread(fd, head, sizeof head, 0);
+
+	return n > 0 && memmem(head, (size_t)n, note, sizeof note) != NULL;
+}
+
 static int look_at_elf(struct host *h, size_t i, int fd, struct sb_err *err)
 {
 	struct sb_manifest_file *f = &h->files[i];
@@ -72,11 +82,12 @@ static int look_at_elf(struct host *h, size_t i, int fd, struct sb_err *err)
 	if (elf->kind == SB_ELF_PROGRAM && f->mode & 0111 && !h->library[i]) {
 		h->interps[i] = sb_map_intern(&h->strings, elf->interp);
 		rc = h->interps[i] ? 0 : sb_fail(err, ENOMEM, "look at '%s'", f->path);
-	} else if ((elf->kind == SB_ELF_STATIC || elf->kind == SB_ELF_STATIC_PIE) &&
-		   f->mode & 0111 && h->spec->remarks &&
-		   sb_remark(h->spec->remarks, SB_REMARK_STATIC, f->path, NULL) < 0) {
-		rc = sb_fail(err, ENOMEM, "look at '%s'", f->path);
 	}
+	bool alone = elf->kind == SB_ELF_STATIC || elf->kind == SB_ELF_STATIC_PIE ||
+		     (elf->kind == SB_ELF_PROGRAM && is_go(fd));
+	if (rc == 0 && alone && f->mode & 0111 && h->spec->remarks &&
+	    sb_remark(h->spec->remarks, SB_REMARK_STATIC, f->path, NULL) < 0)
+		rc = sb_fail(err, ENOMEM, "look at '%s'", f->path);
 	sb_elf_free(elf);
 	return rc;
 }
@@ -271,7 +282,8 @@ static int write_all(struct host *h, struct sb_manifest *m, struct sb_err *err)
 		if (h->library[i])
 			rc = rewrite(h, i, false, err);
 	if (rc >= 0)
-		rc = sb_host_index(h->files, h->count, h->script, &index, err);
+		rc = sb_host_index(h->files, h->count, h->script, h->spec->library_path, &index,
+				   err);
 	if (rc == 0)
 		rc = write_bytes(h, "index", &index, 0644, m->index_sha256, err);
 	if (rc == 0)

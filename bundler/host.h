@@ -15,6 +15,7 @@ struct sb_host_spec {
 	const struct sb_fileset *set; /* what the payload was made from */
 	int payload, libexec;	      /* their directories */
 	const char *start;	     /* the program of redirect/; may be missing: no libexec/host */
+	const char *library_path;    /* LD_LIBRARY_PATH of what was traced; NULL none */
 	const struct timespec *when; /* every file's time */
 	struct sb_remarks *remarks;  /* NULL: host mode is not what the bundle is for */
 };
@@ -25,4 +26,4 @@ int sb_host_write(const struct sb_host_spec *spec, struct sb_manifest_file *file
 
 /* bundler/host_index.c: the index of these rows, appended. `script`: by row, whether it is one. */
 int sb_host_index(const struct sb_manifest_file *files, size_t count, const bool *script,
-		  struct sb_buf *ret, struct sb_err *err);
+		  const char *library_path, struct sb_buf *ret, struct sb_err *err);

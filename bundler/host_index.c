@@ -49,6 +49,7 @@ struct builder {
 	struct sb_index_entry *entries;
 	uint32_t *slots, slot_count;
 	uint32_t count;
+	uint32_t library_path, library_path_len;
 };
 
 static int add_string(struct builder *b, const char *s, uint32_t *ret, uint32_t *ret_len)
@@ -85,6 +86,7 @@ static int finish(struct builder *b, struct sb_buf *ret)
 
 	head.entries = head.slots + b->slot_count * (uint32_t)sizeof *b->slots;
 	head.strings = head.entries + b->count * (uint32_t)sizeof *b->entries;
+	head.library_path = head.strings + b->library_path;
 	head.size = head.strings + (uint32_t)b->strings.len;
 	for (uint32_t i = 0; i < b->count; i++) {
 		b->entries[i].path += head.strings;
@@ -98,7 +100,7 @@ static int finish(struct builder *b, struct sb_buf *ret)
 }
 
 int sb_host_index(const struct sb_manifest_file *files, size_t count, const bool *script,
-		  struct sb_buf *ret, struct sb_err *err)
+		  const char *library_path, struct sb_buf *ret, struct sb_err *err)
 {
 	struct builder b = {.slot_count = 16};
 	int rc = 0;
@@ -111,6 +113,9 @@ int sb_host_index(const struct sb_manifest_file *files, size_t count, const bool
 	b.slots = calloc(b.slot_count, sizeof *b.slots);
 	if (!b.entries || !b.slots)
 		rc = -ENOMEM;
+	if (rc == 0)
+		rc = add_string(&b, library_path ? library_path : "", &b.library_path,
+				&b.library_path_len);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		if (!is_for_target(&files[i]))
 			rc = add(&b, &files[i], script[i]);

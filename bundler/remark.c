@@ -25,8 +25,10 @@ static const struct {
 	[SB_REMARK_RUN] = {"run", "this run did not succeed"},
 	[SB_REMARK_TRACE] = {"trace", "this trace is not whole"},
 	[SB_REMARK_BLIND] = {"blind", "was not seen into"},
-	[SB_REMARK_STATIC] = {"static", "is static: what it looks up itself is not redirected into "
-					"the bundle in host mode"},
+	[SB_REMARK_STATIC] =
+		{"static",
+		 "is static, or written in Go: what it looks up itself is not redirected into "
+		 "the bundle in host mode"},
 	[SB_REMARK_LINKER] = {"linker",
 			      "has a dynamic linker that cannot be prepared: in host mode "
 			      "its paths are not redirected"},

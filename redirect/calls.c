@@ -155,7 +155,7 @@ static long merged(const struct sb_call *c, const struct shape *s, struct sb_pla
 }
 
 /* The program's own file, under the name that always means it. */
-static bool is_self(const char *path)
+bool sb_is_self(const char *path)
 {
 	return sb_streq(path, "/proc/self/exe") || sb_streq(path, "/proc/thread-self/exe");
 }
@@ -200,10 +200,16 @@ __attribute__((noinline)) static long redirect(const struct sb_call *c, const st
 	unsigned long flags = flags_of(c, s);
 	bool follow = follows(s, flags);
 
-	if (path[1] == 'p' && follow && is_self(path))
+	if (path[1] == 'p' && follow && sb_is_self(path))
 		return make_with(c, s, sb_here.real_program);
 	if (sb_here.layer && sb_is_layered(path))
 		return make_in_layer(c, s);
+	if (linker && s->kind == SB_OPEN) {
+		const char *first = sb_library_first(path, &place);
+
+		if (first)
+			return make_with(c, s, first);
+	}
 	if (!sb_look(path, follow, &place))
 		return make(c);
 	if (place.through)
@@ -307,7 +313,7 @@ static long read_link(const struct sb_call *c, const struct shape *s, bool linke
 	if (!sb_starts(path, "/proc/"))
 		return resolve(c, s, path, linker);
 	rc = make(c);
-	if (rc > 0 && is_self(path))
+	if (rc > 0 && sb_is_self(path))
 		return give_self(buf, (size_t)c->args[s->path + 2]);
 	if (rc <= 0 || buf[0] != '/')
 		return rc;
@@ -332,6 +338,7 @@ static void show_environment(void)
 	for (char **e = sb_here.environment; *e; e++)
 		if ((*e)[0] == 1)
 			(*e)[0] = 'L';
+	sb_library_restore();
 	sb_here.environment_hidden = false;
 }
 

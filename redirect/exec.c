@@ -263,6 +263,17 @@ static long run_ours(struct sb_place *place, const char *script, char *const *ar
 	return real ? call(__NR_execve, (long)real, (long)argv, (long)env, 0) : -ENAMETOOLONG;
 }
 
+static long run_self(char *const *argv, char *const *env)
+{
+	struct sb_place place;
+
+	if (sb_here.by_name)
+		return run_by_start(sb_here.real_program, argv, env);
+	return sb_look(sb_here.program, true, &place) && place.entry
+		       ? execute_start(sb_place_in_root(&place), argv, env, NULL)
+		       : -ENOENT;
+}
+
 /* The name of what lies at `dirfd`, or of the current directory, with a '/' where it continues. */
 static size_t name_of(long dirfd, char *buf, size_t size)
 {
@@ -283,9 +294,10 @@ static size_t name_of(long dirfd, char *buf, size_t size)
 	return (size_t)n;
 }
 
-/* Makes `path` a name that could be looked up; NULL: it is none of ours. */
+/* Makes `path` a name that can be looked up; NULL: it cannot be told. */
 static const char *absolute(long dirfd, const char *path, char *buf, size_t size)
 {
+	const char *known;
 	size_t at;
 
 	if (path[0] != '/') {
@@ -293,9 +305,9 @@ static const char *absolute(long dirfd, const char *path, char *buf, size_t size
 		if (!at ||
 		    (path[0] && (!sb_puts(buf, size, &at, "/") || !sb_puts(buf, size, &at, path))))
 			return NULL;
-		return sb_strip(buf);
+		path = buf;
 	}
-	const char *known = sb_strip(path);
+	known = sb_strip(path);
 	return known ? known : path;
 }
 
@@ -311,6 +323,8 @@ long sb_redirect_exec(struct sb_call *c)
 
 	if ((uintptr_t)path < 4096 || (!path[0] && !at) || !sb_here.index)
 		return make(c);
+	if (sb_is_self(path))
+		return run_self(argv, env);
 	known = absolute(dirfd, path, buf, sizeof(buf));
 	if (!known)
 		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, argv, env) : make(c);
@@ -320,6 +334,6 @@ long sb_redirect_exec(struct sb_call *c)
 		return run_in_layer(known, script, argv, env);
 	if (!sb_look(known, true, &place) || !place.entry || place.entry->type != SB_INDEX_FILE)
 		/* What is hidden, the payload's interpreter could not read. */
-		return known == path && !place.opaque ? run_foreign(c, path, argv, env) : make(c);
+		return !at && !place.opaque ? run_foreign(c, path, argv, env) : make(c);
 	return run_ours(&place, script, argv, env);
 }

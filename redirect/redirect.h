@@ -32,6 +32,7 @@ struct sb_here {
 	const char *real_program; /* its file */
 	/* Open to the program although a directory of the payload lies above; empty: none. */
 	const char *home, *cwd;
+	const char *real_cwd;		/* as the kernel has it; "" unknown */
 	bool by_name;			/* the program has no place in ROOT */
 	const char *layer_text, *layer; /* layer: NULL none */
 	size_t layer_len;
@@ -50,8 +51,8 @@ struct sb_call {
 
 /* redirect/calls.c: answers it. `linker`: the dynamic linker asks. */
 long sb_redirect(struct sb_call *call, long linker);
-/* Whether sb_redirect() has anything to do with calls of this number. */
-long sb_redirects(unsigned long nr);
+/* The name that always means the program's own file. */
+bool sb_is_self(const char *path);
 
 /* A path of this process's thinking, in its place. */
 struct sb_place {
@@ -90,6 +91,15 @@ bool sb_transit_make(const char *program, char *buf, size_t size);
 bool sb_is_layered(const char *path);
 const char *sb_layer_path(const char *path, char *buf, size_t size);
 const char *sb_place_in_layer(struct sb_place *place);
+
+/*
+ * redirect/library.c: the real path of what a recorded LD_LIBRARY_PATH has for a library that the
+ * dynamic linker looks for in a default directory, or NULL. sb_library_filter() leaves of a
+ * LD_LIBRARY_PATH what is the payload's (false: nothing, or it is too long), until it is restored.
+ */
+const char *sb_library_first(const char *path, struct sb_place *place);
+bool sb_library_filter(char *value);
+void sb_library_restore(void);
 
 /* redirect/exec.c. */
 long sb_redirect_exec(struct sb_call *call);

@@ -149,6 +149,7 @@ static void note_places(char **env)
 
 	if (n <= 0 || cwd[0] != '/')
 		cwd[0] = 0;
+	sb_here.real_cwd = cwd;
 	sb_here.cwd = sb_strip(cwd) ? "" : cwd;
 	sb_here.home = "";
 	for (; *env; env++)
@@ -163,16 +164,20 @@ static void note_places(char **env)
  */
 static void hide_environment(char **env)
 {
-	static const char *const names[] = {
-		"LD_LIBRARY_PATH=", "LD_PRELOAD=", "LD_AUDIT=", "LD_ORIGIN_PATH="};
+	static const char library_path[] = "LD_LIBRARY_PATH=";
+	static const char *const names[] = {library_path,
+					    "LD_PRELOAD=", "LD_AUDIT=", "LD_ORIGIN_PATH="};
 
 	sb_here.environment = env;
 	for (; *env; env++)
-		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-			if (sb_starts(*env, names[i])) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+			if (!sb_starts(*env, names[i]))
+				continue;
+			sb_here.environment_hidden = true;
+			if (i || !sb_library_filter(*env + sizeof(library_path) - 1))
 				(*env)[0] = 1;
-				sb_here.environment_hidden = true;
-			}
+			break;
+		}
 }
 
 /* The program's file, and its name as it knows it; in buffers that stay. */

@@ -86,6 +86,37 @@ if command -v cc >/dev/null; then
 	done
 fi
 
+# --- libraries that only LD_LIBRARY_PATH leads to
+if command -v cc >/dev/null; then
+	mkdir libs && cp away/lib/libanswer.so libs/
+	cc -o answer main.c -Llibs -lanswer
+	LD_LIBRARY_PATH=$PWD/libs sidebundle trace -o answer.trace -- ./answer
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=libs:/x ./answer\n' >by-script && chmod 755 by-script
+	sidebundle trace -o by-script.trace -- ./by-script
+	check "LD_LIBRARY_PATH of a trace, and of a script" create libs --from-trace answer.trace --from-trace by-script.trace
+	mv libs away/ && mv answer away/
+	check "leads to the payload, recorded" expect_status 42 b/libs/bin/answer
+	check "and set by a script" expect_status 42 b/libs/bin/by-script
+	cp main.c lib.c away/ && cd away && mkdir other && echo 'int answer(void) { return 1; }' >wrong.c &&
+		cc -shared -fPIC -o other/libanswer.so wrong.c
+	cd ..
+	check "but the user's does not lead away from it" expect_status 42 env LD_LIBRARY_PATH="$PWD/away/other" b/libs/bin/answer
+	check "and is there for the program" expect_output "/x:$PWD/away" env LD_LIBRARY_PATH="/x:$PWD/away" "$sh" -c 'echo $LD_LIBRARY_PATH'
+fi
+
+# --- what asks the kernel itself
+if command -v cc >/dev/null; then
+	cat >go.c <<-'END'
+		__asm__(".section .note.go.buildid,\"a\",@note\n.long 4, 4, 4\n.asciz \"Go\"\n.byte 0\n.long 0\n.text");
+		int main(void) { return 0; }
+	END
+	cc -o go go.c
+	check "create tells of a program in Go" expect_match "/go'.*Go.*not redirected" \
+		sidebundle create --out-dir b --name go --run-mode host --from-host "$PWD/go"
+	check "but not where another mode is its own" expect_output '' bash -c \
+		'sidebundle create --out-dir b --name go2 --run-mode namespace --from-host "$PWD/go" 2>&1 >/dev/null'
+fi
+
 # --- replays: a directory that is not here is a copy that may be written to
 mkdir -p project && echo old >project/file && printf '#!/bin/sh\necho "script in $(pwd): $(cat file)"\n' >project/run && chmod 755 project/run
 work='cat file; echo new >file; mkdir sub; mv file sub/moved; cat $PWD/sub/moved; pwd; ls -l /proc/self/cwd | grep -o "[^/]*$"; ls; env | grep SIDEBUNDLE'
@@ -105,7 +136,7 @@ check "the bundle is as it was" expect_status 0 sidebundle verify b/r
 check "nothing is left" nothing_left
 check "the same twice at once" expect_output 'old old' bash -c 'a=$(b/r/bin/sh | head -n 1) & b=$(b/r/bin/sh | head -n 1); wait; echo "$b $b"'
 check "a script by its relative name" expect_output "script in $was: old" b/r/bin/run
-check "changes are kept on demand" expect_output new bash -c 'mkdir kept; SIDEBUNDLE_WRITABLE=$PWD/kept b/r/bin/sh >/dev/null; find kept -name moved -exec cat {} +'
+check "changes are kept on demand" expect_output new bash -c 'mkdir kept; SIDEBUNDLE_WRITABLE=$PWD/kept b/r/bin/sh >/dev/null; cat "kept/upper$PWD/project/sub/moved"'
 mv elsewhere project
 check "where the directory is here, it is used" expect_output "old" bash -c 'b/r/bin/sh | head -n 1; test -e project/sub/moved; exit'
 
@@ -121,13 +152,15 @@ fi
 check "moved" expect_output payload bash -c "mv b/t b/u && b/u/bin/cat $app/data; mv b/u b/t"
 check "with blanks and colons in its name" expect_output payload bash -c "cp -a b/t 'b/a :b' && 'b/a :b/bin/cat' $app/data"
 check "read-only, by another name" expect_output payload bash -c "ln -s $t/bin/cat miau && ./miau $app/data"
-mkdir "$t/extra" && cp "$ls_" "$t/extra/ls"
+mkdir "$t/extra" && cp "$ls_" "$t/extra/ls" && cp "$(realpath /bin/sh)" "$t/extra/sh"
 for root in bare bullseye trixie; do
 	if has_root $root; then
 		check "$root: runs" expect_output one as_other_machine $root "$t" /bundle /bundle/bin/ls $app/plugins
 		# With one of its own it is that machine's program, and sees that machine.
 		[ $root != bare ] || check "$root: starts what needs a dynamic linker that is not there" expect_output one \
 			as_other_machine $root "$t" /bundle /bundle/bin/sh -c "/bundle/extra/ls $app/plugins"
+		[ $root != bare ] || check "$root: which can start itself again" expect_output "/bundle/extra/sh again" \
+			as_other_machine $root "$t" /bundle /bundle/bin/sh -c "/bundle/extra/sh -c '/proc/self/exe -c \"echo \$0 again\" /bundle/extra/sh'"
 		check "$root: starts its own" expect_output "$app/script x" as_other_machine $root "$t" /bundle /bundle/bin/sh -c "$app/script x"
 	else
 		skip_check "$root" "the root of another machine: $root (make roots)"

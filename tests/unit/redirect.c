@@ -52,7 +52,7 @@ static void set_up(void)
 	static const bool script[ROWS];
 	struct sb_err err = SB_ERR_INIT;
 
-	cr_assert(eq(int, sb_host_index(rows, ROWS, script, &bytes, &err), 0));
+	cr_assert(eq(int, sb_host_index(rows, ROWS, script, NULL, &bytes, &err), 0));
 	sb_here.base = bytes.s;
 	sb_here.index = (const struct sb_index_head *)bytes.s;
 	sb_here.slots = (const uint32_t *)(bytes.s + sb_here.index->slots);
