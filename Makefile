@@ -81,6 +81,9 @@ TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibili
 # Hooks stand where a plain system call would: no vector register is touched, and what is called by
 # assembler text finds no red zone below it.
 TRACEE_CFLAGS += -mgeneral-regs-only $(if $(findstring x86_64,$(MULTIARCH)),-mno-red-zone)
+# libgcc's own atomics ask the libc for the processor.
+AARCH64_CFLAGS := -mno-outline-atomics
+TRACEE_CFLAGS += $(if $(findstring aarch64,$(MULTIARCH)),$(AARCH64_CFLAGS))
 
 # Laid out by hand: each page that is touched costs every exec.
 TRACEE_LD := preload/module.ld
@@ -186,11 +189,24 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB_OBJ)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
 		-o $@ $(filter %.c %.o,$^) $(LIBS)
 
+# The modules for another machine, where its compiler is there: qemu-user runs them.
+AARCH64_CC := $(if $(findstring x86_64,$(MULTIARCH)),$(shell command -v aarch64-linux-gnu-gcc))
+AARCH64_MODULES := $(addprefix $(BUILD)/tests/targets/aarch64/sidebundle-,preload.so audit.so)
+$(BUILD)/aarch64/%.o: %.c
+	@mkdir -p $(@D)
+	$(AARCH64_CC) $(CPPFLAGS) $(filter-out -mno-red-zone,$(TRACEE_CFLAGS)) $(AARCH64_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/targets/aarch64/sidebundle-preload.so: $(PRELOAD_SRC:%.c=$(BUILD)/aarch64/%.o)
+$(BUILD)/tests/targets/aarch64/sidebundle-audit.so: $(AUDITOR_SRC:%.c=$(BUILD)/aarch64/%.o)
+$(AARCH64_MODULES): $(TRACEE_LD)
+	@mkdir -p $(@D)
+	$(AARCH64_CC) -shared -nostdlib $(TRACEE_LINK) -Wl,-soname,$(@F) -o $@ $(filter %.o,$^) -lgcc
+
 .PHONY: unit unit-binaries targets deps roots check check-all check-built
 unit-binaries: $(UNIT_BIN) $(FUZZ_BIN) $(PRELOAD) $(AUDITOR)
 unit: unit-binaries
 	@tests/run --build $(BUILD) --parts unit
-targets: $(TARGET_BIN) $(TEST_TOOL_BIN)
+targets: $(TARGET_BIN) $(TEST_TOOL_BIN) $(if $(AARCH64_CC),$(AARCH64_MODULES))
 
 deps:
 	@DEPS=$(DEPS) CC="$(CC)" tools/deps/install $(or $(SETS),build)
@@ -244,6 +260,6 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
-	rm -rf $(BUILD)/bin $(BUILD)/libexec $(BUILD)/obj $(BUILD)/tracee $(BUILD)/launcher $(BUILD)/start $(BUILD)/tests
+	rm -rf $(BUILD)/bin $(BUILD)/libexec $(BUILD)/obj $(BUILD)/tracee $(BUILD)/aarch64 $(BUILD)/launcher $(BUILD)/start $(BUILD)/tests
 
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tracee/*/*.d $(BUILD)/launcher/*/*.d $(BUILD)/start/*/*.d $(BUILD)/tests/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tracee/*/*.d $(BUILD)/aarch64/*/*.d $(BUILD)/launcher/*/*.d $(BUILD)/start/*/*.d $(BUILD)/tests/*/*.d)
