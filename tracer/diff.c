@@ -178,6 +178,12 @@ static int is_timing(struct work *w, const struct pair *p, int other)
 	       sb_map_finds(&w->missed[other], sb_buf_str(&bones));
 }
 
+/* It was watched at the functions that it called, and libc calls none for what it does itself. */
+static bool by_functions(const struct seen *seen)
+{
+	return seen->best.rank == DIFF_PARTLY && seen->best.blind == SB_BLIND_LIBC;
+}
+
 /* Only side `by` has it. 0, or -ENOMEM. */
 static int explain(struct work *w, const struct pair *p, int by, struct sb_diff_item *item)
 {
@@ -197,13 +203,13 @@ static int explain(struct work *w, const struct pair *p, int by, struct sb_diff_
 		item->why = SB_DIFF_NOT_RUN;
 	else if (timing)
 		item->why = SB_DIFF_TIMING;
-	else if (seen->best.rank == DIFF_PARTLY)
+	else if (seen->best.rank == DIFF_PARTLY && !by_functions(seen))
 		item->why = SB_DIFF_BLIND;
 	else if (seen->by_files && !other->files)
 		item->why = SB_DIFF_IO_URING;
 	else if (!end->closed || end->lost)
 		item->why = SB_DIFF_INCOMPLETE;
-	else if (other->symbols && diff_is_libc(p->path))
+	else if (other->symbols && (by_functions(seen) || diff_is_libc(p->path)))
 		item->why = SB_DIFF_LIBC;
 	else if (other->symbols && !w->sight[by].symbols)
 		item->why = SB_DIFF_RAW;

@@ -51,6 +51,8 @@ bool diff_is_libc(const char *path)
 		"**/ld-linux*.so.*",
 		"**/ld-musl-*",
 		/* locales, messages, character sets, time zones */
+		"/etc/locale.alias",
+		"**/share/locale/locale.alias",
 		"**/usr/lib/locale",
 		"**/usr/lib/locale/**",
 		"**/share/locale/**",
@@ -59,7 +61,8 @@ bool diff_is_libc(const char *path)
 		"**/gconv-modules*",
 		"/etc/localtime",
 		"**/zoneinfo/**",
-		/* name services */
+		/* name services, and whether the root is another one since */
+		"/",
 		"/etc/nsswitch.conf",
 		"/etc/passwd",
 		"/etc/group",

@@ -86,6 +86,8 @@ check "what fanotify does not watch" expect_match '^<  stat +EACCES +not watched
 check "io_uring" expect_match '^<  open +ok +io_uring +/ring' diff ring calls
 { process 0 null /bin/sh && end 0 '{"why":"io_uring","path":"/bin/sh","count":1}'; } | trace_of told notify
 check "io_uring that was told of" expect_match '^<  open +ok +io_uring +/both' diff b told
+{ process 0 null /bin/sh && end 0 '{"why":"libc","path":"/bin/sh","count":1}'; } | trace_of functions audit
+check "inside libc, where its functions alone are watched" expect_match '^<  open +ok +inside libc +/both' diff b functions
 { process 0 null /bin/sh && end; } | trace_of idle audit
 check "nobody did it" expect_match '^<  open +ok +not done +/both' diff a idle
 
