@@ -18,6 +18,7 @@
 
 struct report {
 	int rc;
+	bool stays; /* the watcher, for others */
 	struct sb_err err;
 	char result[RESULT_MOST];
 };
@@ -56,6 +57,7 @@ static _Noreturn void be_watcher(int (*body)(void *, struct sb_afterlife *, stru
 
 	report.rc = body(arg, &after, &report.err);
 	memcpy(report.result, result, size);
+	report.stays = after.serve != NULL;
 	if (after.serve)
 		let_go(to);
 	(void)!write(to, &report, sizeof report); /* it was killed: then nobody asks */
@@ -105,6 +107,9 @@ int sb_run_apart(int (*body)(void *arg, struct sb_afterlife *after, struct sb_er
 		if (ended && got == 0)
 			got = -1;
 	}
+	/* What it used, and the command with it, is ours to account for. */
+	if (child->pid && got > 0 && !report.stays)
+		(void)waitpid(pid, NULL, 0);
 	child->pid = 0;
 	if (got < 0)
 		return sb_fail(err, SB_ESAID,
