@@ -12,10 +12,10 @@
 #include "preload/start.h"
 #include "preload/str.h"
 
-#define CACHE	"/etc/ld.so.cache"
-#define PRELOAD "/etc/ld.so.preload"
-#define SHOWN	__attribute__((visibility("default")))
-#define MISSED	32u
+#define CACHE	 "/etc/ld.so.cache"
+#define PRELOAD	 "/etc/ld.so.preload"
+#define SHOWN	 __attribute__((visibility("default")))
+#define SEARCHED 64u
 
 SHOWN unsigned la_version(unsigned offered);
 SHOWN char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag);
@@ -31,7 +31,7 @@ static struct {
 	bool started; /* what the program needs at its start is loaded */
 	bool preloaded;
 	const struct sb_share *share; /* the preload's */
-	uint32_t missed[MISSED];      /* hashes of directories where something was not, 0 none */
+	uint32_t searched[SEARCHED];  /* hashes of directories, 0 none */
 } now;
 
 struct sb_recorder *sb_shared_state(void)
@@ -129,29 +129,30 @@ static void tell_cache(unsigned flag)
 	tell(SB_OPEN, CACHE, NULL, flag == LA_SER_CONFIG ? 0 : look(CACHE));
 }
 
-static bool missed_before(const char *dir, size_t len)
+/* Whether ld.so has searched that directory before: then it knows that it is there, or is not. */
+static bool known(const char *dir, size_t len)
 {
 	uint32_t hash = 5381, *slot;
 
 	for (size_t i = 0; i < len; i++)
 		hash = hash * 33 + (unsigned char)dir[i];
 	hash |= 1;
-	slot = &now.missed[hash / 2 % MISSED];
+	slot = &now.searched[hash / 2 % SEARCHED];
 	if (*slot == hash)
 		return true;
 	*slot = hash;
 	return false;
 }
 
-/* The first time that ld.so finds something missing from a directory of its search, it looks
- * whether there is such a directory. */
-static void tell_directory(const char *name)
+/* Where the first thing that it searches for is missing, ld.so looks whether there is such a
+ * directory. */
+static void searched(const char *name, bool missing)
 {
 	size_t len = (size_t)(sb_basename(name) - name), at = 0;
 
 	while (len > 1 && name[len - 1] == '/')
 		len--;
-	if (!len || len >= PATH_MAX || missed_before(name, len))
+	if (!len || len >= PATH_MAX || known(name, len) || !missing)
 		return;
 	(void)sb_put(found(), PATH_MAX, &at, name, len);
 	tell(SB_STAT, found(), NULL, look(found()));
@@ -165,13 +166,12 @@ static void candidate(const char *name, unsigned flag)
 	int error = flag == LA_SER_CONFIG || sb_recorder_sandboxed() ? 0 : look(name);
 	size_t at = 0;
 
-	if (error) {
+	if (error)
 		tell(SB_SEARCH, name, now.by, error);
-		if (flag & (LA_SER_LIBPATH | LA_SER_RUNPATH | LA_SER_DEFAULT))
-			tell_directory(name);
-		return;
-	}
-	(void)sb_puts(found(), PATH_MAX, &at, name);
+	if (flag & (LA_SER_LIBPATH | LA_SER_RUNPATH | LA_SER_DEFAULT))
+		searched(name, error != 0);
+	if (!error)
+		(void)sb_puts(found(), PATH_MAX, &at, name);
 }
 
 char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag)

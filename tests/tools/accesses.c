@@ -63,6 +63,7 @@ static const char *const chance[] = {
 	"/TryCompile-([A-Za-z0-9]{6})",
 	"/cmTC_([0-9a-f]{5})",
 	"\\.tmp([0-9a-f]{4,5})$",
+	"/sem\\.([A-Za-z0-9]{6})$",
 };
 #define CHANCES (sizeof(chance) / sizeof(*chance))
 
@@ -181,6 +182,25 @@ static const char *kind_of(const struct sb_event *ev)
 	}
 }
 
+/* Who executed /proc/self/exe is what that was. */
+static const char *program_of(const struct sb_trace *trace, uint32_t process)
+{
+	const struct sb_trace_process *p = trace->processes + process;
+
+	if (process >= trace->process_count)
+		return NULL;
+	if (!p->exe || strncmp(p->exe, "/proc/", 6) != 0)
+		return p->exe;
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct sb_event *ev = &trace->events[i];
+
+		if (ev->kind == SB_EXEC && ev->process == p->parent && ev->real &&
+		    !strcmp(ev->path, p->exe))
+			return ev->real;
+	}
+	return p->exe;
+}
+
 static void read_trace(struct state *st, const char *name)
 {
 	struct sb_err err = SB_ERR_INIT;
@@ -198,9 +218,8 @@ static void read_trace(struct state *st, const char *name)
 		if (!kind ||
 		    (ev->outcome > 0 && (ev->kind != SB_READLINK || ev->outcome != EINVAL)))
 			continue;
-		add(st, ev->outcome >= 0,
-		    ev->process < trace->process_count ? trace->processes[ev->process].exe : NULL,
-		    kind, ev->real && !as_named(ev->path) ? ev->real : ev->path);
+		add(st, ev->outcome >= 0, program_of(trace, ev->process), kind,
+		    ev->real && !as_named(ev->path) ? ev->real : ev->path);
 	}
 	sb_trace_free(trace);
 }
