@@ -5,6 +5,22 @@
 check "every way to start a program" traced spawns 0 "$T/spawns" "$T/opens" "$(fresh s)"
 check "from memory, and with file actions" traced starts 0 "$T/starts" "$T/opens" "$(fresh starts)"
 
+# musl keeps file actions its own way; what they open in the child, its posix_spawn opens by itself.
+moves_with_musl() {
+	local include dir
+	dir=$(fresh musl)
+	include=(-idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)")
+	musl-gcc -D_GNU_SOURCE -I"$SB_TESTS/.." -std=gnu11 "${include[@]}" -include sys/syscall.h \
+		'-Dexecveat(...)=syscall(SYS_execveat, __VA_ARGS__)' -o starts.musl "$SB_TESTS/targets/starts.c" || return 1
+	sidebundle trace -b "$SB_BACKEND" -o musl.trace -- ./starts.musl "$T/opens" "$dir" >/dev/null || return 1
+	sidebundle show musl.trace --kind exec --as-named --format paths | grep -qxF "$dir/sub/program"
+}
+if command -v musl-gcc >/dev/null; then
+	check "file actions of musl's that move the child" moves_with_musl
+else
+	skip_check "file actions of musl's" "the program musl-gcc is missing"
+fi
+
 interpreter_chain() {
 	mkdir -p chain
 	printf '#!/bin/sh\necho "inner $# $0"\n' >chain/inner
