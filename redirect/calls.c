@@ -72,6 +72,12 @@ static long make(const struct sb_call *c)
 			       c->args[5]);
 }
 
+/* Nothing of ours: by whoever asks, where that can be. */
+static long as_is(const struct sb_call *c, unsigned long how)
+{
+	return how & SB_ASKS ? (long)SB_GATE_PASS : make(c);
+}
+
 /* The same with another path, which is absolute. */
 static long make_with(const struct sb_call *c, const struct shape *s, const char *path)
 {
@@ -93,7 +99,7 @@ __attribute__((noinline)) static long make_in_layer(const struct sb_call *c, con
 	for (int i = 0; i < 2; i++) {
 		const char *path = which[i] < 0 ? NULL : (const char *)c->args[which[i]];
 
-		if ((uintptr_t)path < 4096 || path[0] != '/' || !sb_is_layered(path))
+		if (sb_is_bad(path) || path[0] != '/' || !sb_is_layered(path))
 			continue;
 		path = sb_layer_path(path, room[i], SB_PATH_MAX);
 		if (!path)
@@ -167,7 +173,7 @@ static bool is_linkers(const char *path)
 }
 
 static long redirect_found(const struct sb_call *c, const struct shape *s, struct sb_place *place,
-			   unsigned long flags, bool linker)
+			   unsigned long flags, unsigned long how)
 {
 	const struct sb_index_entry *e = place->entry;
 
@@ -177,24 +183,24 @@ static long redirect_found(const struct sb_call *c, const struct shape *s, struc
 		return open_to_write(c, place);
 	if (e->type == SB_INDEX_DIR && !(e->flags & SB_INDEX_OPAQUE))
 		return merged(c, s, place);
-	if (linker && s->kind == SB_OPEN && e->flags & SB_INDEX_LIBRARY)
+	if (how & SB_LINKER && s->kind == SB_OPEN && e->flags & SB_INDEX_LIBRARY)
 		return make_with(c, s, sb_place_in_root(place));
 	return make_with(c, s, sb_place_in_payload(place));
 }
 
 static long redirect_absent(const struct sb_call *c, const struct shape *s,
 			    const struct sb_place *place, const char *path, unsigned long flags,
-			    bool linker)
+			    unsigned long how)
 {
 	bool opens = s->kind == SB_OPEN || s->act == SB_ACT_CHDIR;
 
-	if ((opens || linker) && place->opaque && !(s->kind == SB_OPEN && writes(flags)))
+	if ((opens || how & SB_LINKER) && place->opaque && !(s->kind == SB_OPEN && writes(flags)))
 		return -ENOENT;
-	return linker && is_linkers(path) ? -ENOENT : make(c);
+	return how & SB_LINKER && is_linkers(path) ? -ENOENT : as_is(c, how);
 }
 
 __attribute__((noinline)) static long redirect(const struct sb_call *c, const struct shape *s,
-					       const char *path, bool linker)
+					       const char *path, unsigned long how)
 {
 	struct sb_place place;
 	unsigned long flags = flags_of(c, s);
@@ -204,27 +210,28 @@ __attribute__((noinline)) static long redirect(const struct sb_call *c, const st
 		return make_with(c, s, sb_here.real_program);
 	if (sb_here.layer && sb_is_layered(path))
 		return make_in_layer(c, s);
-	if (linker && s->kind == SB_OPEN) {
+	if (how & SB_LINKER && s->kind == SB_OPEN) {
 		const char *first = sb_library_first(path, &place);
 
 		if (first)
 			return make_with(c, s, first);
 	}
 	if (!sb_look(path, follow, &place))
-		return make(c);
+		return as_is(c, how);
 	if (place.through)
 		return -ENOTDIR;
 	if (place.entry)
-		return redirect_found(c, s, &place, flags, linker);
-	return redirect_absent(c, s, &place, path, flags, linker);
+		return redirect_found(c, s, &place, flags, how);
+	return redirect_absent(c, s, &place, path, flags, how);
 }
 
 /*
  * A name relative to the current directory, which this machine does not have there: the payload
  * may, where both have that directory.
  */
-__attribute__((noinline)) static long
-redirect_relative(const struct sb_call *c, const struct shape *s, const char *path, bool linker)
+__attribute__((noinline)) static long redirect_relative(const struct sb_call *c,
+							const struct shape *s, const char *path,
+							unsigned long how)
 {
 	char whole[SB_PATH_MAX];
 	size_t at = 0;
@@ -235,7 +242,7 @@ redirect_relative(const struct sb_call *c, const struct shape *s, const char *pa
 	at = (size_t)n - 1;
 	if (!sb_puts(whole, sizeof(whole), &at, "/") || !sb_puts(whole, sizeof(whole), &at, path))
 		return -ENOENT;
-	return redirect(c, s, whole, linker);
+	return redirect(c, s, whole, how);
 }
 
 static bool is_at_cwd(const struct sb_call *c, const struct shape *s)
@@ -243,14 +250,31 @@ static bool is_at_cwd(const struct sb_call *c, const struct shape *s)
 	return s->dirfd < 0 || (int)c->args[s->dirfd] == AT_FDCWD;
 }
 
-static long resolve(const struct sb_call *c, const struct shape *s, const char *path, bool linker)
+/*
+ * Whoever asks makes the call, but where it would find nothing: it may be one that waits, as an
+ * open of a fifo does, and is to be cancelled.
+ */
+static long redirect_asked(const struct sb_call *c, const struct shape *s, const char *path,
+			   unsigned long how)
+{
+	if (!path[0] || !is_at_cwd(c, s) ||
+	    sb_arch_syscall(__NR_faccessat, AT_FDCWD, (long)path, 0, 0, 0, 0) != -ENOENT)
+		return as_is(c, how);
+	long rc = redirect_relative(c, s, path, how);
+	return rc == -ENOENT ? as_is(c, how) : rc;
+}
+
+static long resolve(const struct sb_call *c, const struct shape *s, const char *path,
+		    unsigned long how)
 {
 	long rc;
 
 	if (path[0] == '/')
-		return redirect(c, s, path, linker);
+		return redirect(c, s, path, how);
+	if (how & SB_ASKS)
+		return redirect_asked(c, s, path, how);
 	rc = make(c);
-	return rc == -ENOENT && path[0] && is_at_cwd(c, s) ? redirect_relative(c, s, path, linker)
+	return rc == -ENOENT && path[0] && is_at_cwd(c, s) ? redirect_relative(c, s, path, how)
 							   : rc;
 }
 
@@ -304,14 +328,14 @@ static long give_self(char *buf, size_t size)
 }
 
 /* Links of /proc hold real names. */
-static long read_link(const struct sb_call *c, const struct shape *s, bool linker)
+static long read_link(const struct sb_call *c, const struct shape *s, unsigned long how)
 {
 	const char *path = (const char *)c->args[s->path];
 	char *buf = (char *)c->args[s->path + 1];
 	long rc;
 
 	if (!sb_starts(path, "/proc/"))
-		return resolve(c, s, path, linker);
+		return resolve(c, s, path, how);
 	rc = make(c);
 	if (rc > 0 && sb_is_self(path))
 		return give_self(buf, (size_t)c->args[s->path + 2]);
@@ -342,7 +366,7 @@ static void show_environment(void)
 	sb_here.environment_hidden = false;
 }
 
-long sb_redirect(struct sb_call *c, long linker)
+long sb_redirect(struct sb_call *c, unsigned long how)
 {
 	const struct shape *s = &shapes[c->nr];
 	const char *path;
@@ -354,12 +378,11 @@ long sb_redirect(struct sb_call *c, long linker)
 	if (s->act == SB_ACT_EXEC)
 		return sb_redirect_exec(c);
 	if (s->kind == SB_WRITE)
-		return sb_here.layer ? make_in_layer(c, s) : make(c);
+		return sb_here.layer ? make_in_layer(c, s) : as_is(c, how);
 	path = (const char *)c->args[s->path];
-	/* Not a path at all: the kernel says so. */
-	if ((uintptr_t)path < 4096 || !sb_here.index)
-		return make(c);
+	if (sb_is_bad(path) || !sb_here.index)
+		return as_is(c, how);
 	if (s->kind == SB_READLINK)
-		return read_link(c, s, linker);
-	return resolve(c, s, path, linker);
+		return read_link(c, s, how);
+	return resolve(c, s, path, how);
 }

@@ -321,7 +321,7 @@ long sb_redirect_exec(struct sb_call *c)
 	char buf[SB_PATH_MAX];
 	struct sb_place place;
 
-	if ((uintptr_t)path < 4096 || (!path[0] && !at) || !sb_here.index)
+	if (sb_is_bad(path) || (!path[0] && !at) || !sb_here.index)
 		return make(c);
 	if (sb_is_self(path))
 		return run_self(argv, env);

@@ -7,105 +7,94 @@
 
 #define STRING(x) #x
 #define NUMBER(x) STRING(x)
+#define GATE	  ".balign " NUMBER(SB_GATE_STEP) "\n"
+#define NUMBERS	  NUMBER(SB_GATE_NUMBERS)
+#define PASS	  NUMBER(SB_GATE_PASS)
 
-/* One gate a step. `ask` gates answer in ZF: 0 where the answer is in rax, 1: make the call
- * yourself. */
+/* clang-format off */
+/* One gate a step. `ask` gates answer in ZF: 0, the result is in rax; 1, make the call yourself. */
 __asm__(".section .text.gate, \"ax\"\n"
 	".globl _start\n"
 	"_start:\n"
 	"	xor %ebp, %ebp\n"
 	"	mov %rsp, %rdi\n"
 	"	jmp sb_gate_start\n"
-	"	.balign " NUMBER(
-		SB_GATE_STEP) "\n"
-			      "	xor %r11d, %r11d\n"
-			      "	jmp sb_gate_call\n"
-			      "	.balign " NUMBER(
-				      SB_GATE_STEP) "\n"
-						    "	mov $1, %r11d\n"
-						    "	jmp sb_gate_call\n"
-						    "	.balign " NUMBER(
-							    SB_GATE_STEP) "\n"
-									  "	xor %r11d, %r11d\n"
-									  "	jmp sb_gate_ask\n"
-									  "	.balign " NUMBER(
-										  SB_GATE_STEP) "\n"
-												"	mov $1, %r11d\n"
-												"	jmp sb_gate_ask\n"
+	GATE
+	"	xor %r11d, %r11d\n"
+	"	jmp sb_gate_call\n"
+	GATE
+	"	mov $1, %r11d\n"
+	"	jmp sb_gate_call\n"
+	GATE
+	"	mov $2, %r11d\n"
+	"	jmp sb_gate_ask\n"
+	GATE
+	"	mov $3, %r11d\n"
+	"	jmp sb_gate_ask\n"
 
-												/* The
-												   stack is the kernel's: what is mapped goes on with it as if nothing had been. */
-												"sb"
-												"_g"
-												"at"
-												"e_"
-												"st"
-												"ar"
-												"t:"
-												"\n"
-												"	mov %rsp, %rbx\n"
-												"	and $-16, %rsp\n"
-												"	call sb_start\n"
-												"	mov %rbx, %rsp\n"
-												"	xor %edx, %edx\n" /* no function for atexit */
-												"	xor %ebx, %ebx\n"
-												"	jmp *%rax\n"
+	/* The stack is the kernel's: what is mapped goes on with it as if nothing had been. */
+	"sb_gate_start:\n"
+	"	mov %rsp, %rbx\n"
+	"	and $-16, %rsp\n"
+	"	call sb_start\n"
+	"	mov %rbx, %rsp\n"
+	"	xor %edx, %edx\n" /* no function for atexit */
+	"	xor %ebx, %ebx\n"
+	"	jmp *%rax\n"
 
-												/* Most
-												   calls name no path: they are the kernel's at once. */
-												"sb"
-												"_g"
-												"at"
-												"e_"
-												"ca"
-												"ll"
-												":"
-												"\n"
-												"	cmp $" NUMBER(
-													SB_GATE_NUMBERS) ", %rax\n"
-															 "	jae 1f\n"
-															 "	lea sb_gate_numbers(%rip), %rcx\n"
-															 "	cmpb $0, (%rcx,%rax)\n"
-															 "	jne sb_gate_redirect\n"
-															 "1:	syscall\n"
-															 "	ret\n"
+	/* Most calls name no path: they are the kernel's at once. */
+	"sb_gate_call:\n"
+	"	cmp $" NUMBERS ", %rax\n"
+	"	jae 1f\n"
+	"	lea sb_gate_numbers(%rip), %rcx\n"
+	"	cmpb $0, (%rcx,%rax)\n"
+	"	jne sb_gate_redirect\n"
+	"1:	syscall\n"
+	"	ret\n"
 
-															 "sb_gate_ask:\n"
-															 "	cmp $" NUMBER(
-																 SB_GATE_NUMBERS) ", %rax\n"
-																		  "	jae 1f\n"
-																		  "	lea sb_gate_numbers(%rip), %rcx\n"
-																		  "	cmpb $0, (%rcx,%rax)\n"
-																		  "	je 1f\n"
-																		  "	call sb_gate_redirect\n"
-																		  "	test %rsp, %rsp\n" /* never 0 */
-																		  "	ret\n"
-																		  "1:	xor %ecx, %ecx\n" /* ZF */
-																		  "	ret\n"
+	"sb_gate_ask:\n"
+	"	cmp $" NUMBERS ", %rax\n"
+	"	jae 1f\n"
+	"	lea sb_gate_numbers(%rip), %rcx\n"
+	"	cmpb $0, (%rcx,%rax)\n"
+	"	je 1f\n"
+	"	call sb_gate_redirect\n"
+	"	test %r11d, %r11d\n"
+	"	ret\n"
+	"1:	xor %ecx, %ecx\n" /* ZF */
+	"	ret\n"
 
-																		  "sb_gate_redirect:\n"
-																		  "	push %rbp\n"
-																		  "	mov %rsp, %rbp\n"
-																		  "	push %r9\n"
-																		  "	push %r8\n"
-																		  "	push %r10\n"
-																		  "	push %rdx\n"
-																		  "	push %rsi\n"
-																		  "	push %rdi\n"
-																		  "	push %rax\n"
-																		  "	mov %rsp, %rdi\n"
-																		  "	mov %r11, %rsi\n"
-																		  "	and $-16, %rsp\n"
-																		  "	cld\n"
-																		  "	call sb_redirect\n"
-																		  "	lea -56(%rbp), %rsp\n"
-																		  "	pop %rdi\n" /* the number */
-																		  "	pop %rdi\n"
-																		  "	pop %rsi\n"
-																		  "	pop %rdx\n"
-																		  "	pop %r10\n"
-																		  "	pop %r8\n"
-																		  "	pop %r9\n"
-																		  "	pop %rbp\n"
-																		  "	ret\n"
-																		  ".previous\n");
+	/* r11: how to go about it; then 0 where the call is still to be made, with rax its number. */
+	"sb_gate_redirect:\n"
+	"	push %rbp\n"
+	"	mov %rsp, %rbp\n"
+	"	push %r9\n"
+	"	push %r8\n"
+	"	push %r10\n"
+	"	push %rdx\n"
+	"	push %rsi\n"
+	"	push %rdi\n"
+	"	push %rax\n"
+	"	mov %rsp, %rdi\n"
+	"	mov %r11, %rsi\n"
+	"	and $-16, %rsp\n"
+	"	cld\n"
+	"	call sb_redirect\n"
+	"	lea -56(%rbp), %rsp\n"
+	"	mov $1, %r11d\n"
+	"	movabs $" PASS ", %rcx\n"
+	"	pop %rdi\n" /* the number */
+	"	cmp %rcx, %rax\n"
+	"	jne 1f\n"
+	"	mov %rdi, %rax\n"
+	"	xor %r11d, %r11d\n"
+	"1:	pop %rdi\n"
+	"	pop %rsi\n"
+	"	pop %rdx\n"
+	"	pop %r10\n"
+	"	pop %r8\n"
+	"	pop %r9\n"
+	"	pop %rbp\n"
+	"	ret\n"
+	".previous\n");
+/* clang-format on */

@@ -71,3 +71,6 @@ static inline uint32_t sb_index_slot(uint32_t hash, uint32_t slot_count)
 /* System calls from this number on name no path. */
 #define SB_GATE_NUMBERS 512
 enum sb_gate { SB_GATE_ENTRY, SB_GATE_LIBC, SB_GATE_LINKER, SB_GATE_ASK_LIBC, SB_GATE_ASK_LINKER };
+
+/* The answer of an asking gate's function for "make it yourself": no system call's result. */
+#define SB_GATE_PASS 0x8000000000000000

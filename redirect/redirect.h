@@ -49,8 +49,21 @@ struct sb_call {
 	long args[6]; /* restored after */
 };
 
-/* redirect/calls.c: answers it. `linker`: the dynamic linker asks. */
-long sb_redirect(struct sb_call *call, long linker);
+/*
+ * redirect/calls.c: answers it. `how`: SB_LINKER, the dynamic linker asks; SB_ASKS, whoever asks
+ * can make the call where it stands, where a cancellation finds it, and SB_GATE_PASS says it
+ * should.
+ */
+#define SB_LINKER 1u
+#define SB_ASKS	  2u
+long sb_redirect(struct sb_call *call, unsigned long how);
+
+/* Nothing that a program could have there: the kernel says so. */
+static inline bool sb_is_bad(const char *path)
+{
+	return (uintptr_t)path - 4096 >= 0x7fffffffe000;
+}
+
 /* The name that always means the program's own file. */
 bool sb_is_self(const char *path);
 

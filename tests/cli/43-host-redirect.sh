@@ -117,6 +117,42 @@ if command -v cc >/dev/null; then
 		'sidebundle create --out-dir b --name go2 --run-mode namespace --from-host "$PWD/go" 2>&1 >/dev/null'
 fi
 
+# --- threads
+if command -v cc >/dev/null; then
+	cat >cancel.c <<-'END'
+		#include <fcntl.h>
+		#include <pthread.h>
+		#include <stdio.h>
+		#include <sys/stat.h>
+		#include <unistd.h>
+		static int cleaned;
+		static void clean(void *arg) { cleaned += arg != NULL; }
+		static void *wait_open(void *path)
+		{
+			pthread_cleanup_push(clean, path);
+			(void)open(path, O_RDONLY);
+			pthread_cleanup_pop(0);
+			return NULL;
+		}
+		int main(void)
+		{
+			pthread_t thread;
+			void *result;
+			struct stat st;
+			mkfifo("fifo", 0600);
+			pthread_create(&thread, NULL, wait_open, "fifo");
+			pthread_cancel(thread);
+			pthread_join(thread, &result);
+			printf("%d %d %d\n", result == PTHREAD_CANCELED, cleaned, stat((char *)-1, &st));
+			unlink("fifo");
+			return 0;
+		}
+	END
+	cc -w -pthread -o cancel cancel.c
+	check "a thread that waits in an open" create cancel --from-host "$PWD/cancel"
+	check "can be cancelled" expect_same ./cancel -- b/cancel/bin/cancel
+fi
+
 # --- replays: a directory that is not here is a copy that may be written to
 mkdir -p project && echo old >project/file && printf '#!/bin/sh\necho "script in $(pwd): $(cat file)"\n' >project/run && chmod 755 project/run
 work='cat file; echo new >file; mkdir sub; mv file sub/moved; cat $PWD/sub/moved; pwd; ls -l /proc/self/cwd | grep -o "[^/]*$"; ls; env | grep SIDEBUNDLE'
