@@ -113,10 +113,23 @@ static int write_arguments(struct run *r, struct sb_err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* It may itself be an entry of a bundle: what is said to our launcher is not said to that one's. */
+static int its_environment(const struct launch_request *request, struct launch_strings *ret)
+{
+	const char own[] = "SIDEBUNDLE_";
+	int rc = 0;
+
+	for (char *const *e = request->environment; *e && rc == 0; e++)
+		if (strncmp(*e, own, sizeof own - 1) != 0)
+			rc = launch_strings_add(ret, *e);
+	return rc;
+}
+
 /* In bubblewrap's process to be: what it and the inner one need stays open. */
 static void become_bwrap(struct run *r)
 {
 	auto_buf message = SB_BUF_INIT;
+	struct launch_strings environment = {NULL, 0, 0};
 	struct sb_err err = SB_ERR_INIT;
 	char args_fd[16], message_fd[16], self[32];
 	const struct launch_inner inner = {
@@ -128,7 +141,8 @@ static void become_bwrap(struct run *r)
 		.ignore_children = r->monitor.ignore_children,
 	};
 
-	if (launch_inner_pack(&inner, r->request, &r->session, &message, &err) < 0)
+	if (its_environment(r->request, &environment) < 0 ||
+	    launch_inner_pack(&inner, r->request, &r->session, &message, &err) < 0)
 		_exit(125);
 	r->message = memory_file(&message, &err);
 	(void)dup2(r->told, STDERR_FILENO);
@@ -143,7 +157,7 @@ static void become_bwrap(struct run *r)
 	const char *const argv[] = {"bwrap", "--args",		args_fd,    "--",
 				    self,    LAUNCH_INNER_WORD, message_fd, NULL};
 	launch_monitor_unblock(&r->monitor);
-	(void)execv(r->bwrap.s, (char *const *)argv);
+	(void)execve(r->bwrap.s, (char *const *)argv, launch_strings_list(&environment));
 	char text[128];
 	int len = snprintf(text, sizeof text, "cannot be executed: %s", strerror(errno));
 	(void)!write(STDERR_FILENO, text, (size_t)len);

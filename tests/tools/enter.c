@@ -1,12 +1,14 @@
 /*
  * Runs a command on "another machine": a root directory of its own, this kernel. For the tests.
  *
- *   enter --root DIR [--ro-bind SRC DST]... [--bind SRC DST]... [--user-only] -- COMMAND...
+ *   enter --root DIR [--ro-bind SRC DST]... [--bind SRC DST]... [--user-only] [--as-root]
+ *         -- COMMAND...
  *   enter --probe [--user-only]        exits 0 where it would work
  *
  * The new / is a tmpfs with the top of DIR bound into it read-only, the kernel's /proc, a few
  * devices, and empty, writable /tmp and /home/tester. Installed set-id root it mounts as root and
- * becomes its caller again; without that, or with --user-only, it uses a user namespace.
+ * becomes its caller again; without that, or with --user-only, it uses a user namespace. --as-root
+ * is root of a user namespace there, whose files are the caller's.
  */
 #include <dirent.h>
 #include <err.h>
@@ -42,16 +44,16 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-static void own_user_namespace(void)
+static void own_user_namespace(uid_t inner_uid, gid_t inner_gid)
 {
 	char map[64];
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		err(125, "unshare: user namespaces are refused here");
 	write_file("/proc/self/setgroups", "deny");
-	(void)snprintf(map, sizeof map, "%u %u 1", uid, uid);
+	(void)snprintf(map, sizeof map, "%u %u 1", inner_uid, uid);
 	write_file("/proc/self/uid_map", map);
-	(void)snprintf(map, sizeof map, "%u %u 1", gid, gid);
+	(void)snprintf(map, sizeof map, "%u %u 1", inner_gid, gid);
 	write_file("/proc/self/gid_map", map);
 }
 
@@ -196,8 +198,8 @@ static void become_caller(bool user)
 
 static int usage(void)
 {
-	fputs("usage: enter --root DIR [--ro-bind SRC DST] [--bind SRC DST] [--user-only] -- "
-	      "COMMAND...\n",
+	fputs("usage: enter --root DIR [--ro-bind SRC DST] [--bind SRC DST] [--user-only] "
+	      "[--as-root] -- COMMAND...\n",
 	      stderr);
 	return 125;
 }
@@ -207,7 +209,7 @@ int main(int argc, char **argv)
 	const char *root = NULL;
 	struct bind binds[16];
 	int count = 0, i = 1;
-	bool probe = false, user = geteuid() != 0;
+	bool probe = false, as_root = false, user = geteuid() != 0;
 
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		bool ro = strcmp(argv[i], "--ro-bind") == 0;
@@ -216,6 +218,8 @@ int main(int argc, char **argv)
 			probe = true;
 		} else if (strcmp(argv[i], "--user-only") == 0) {
 			user = true;
+		} else if (strcmp(argv[i], "--as-root") == 0) {
+			as_root = true;
 		} else if (strcmp(argv[i], "--root") == 0 && i + 1 < argc) {
 			root = argv[++i];
 		} else if ((ro || strcmp(argv[i], "--bind") == 0) && i + 2 < argc && count < 16) {
@@ -234,7 +238,7 @@ int main(int argc, char **argv)
 			err(125, "drop privileges");
 		/* Or /proc/self stays root's after a set-id start, and cannot be written. */
 		(void)prctl(PR_SET_DUMPABLE, 1);
-		own_user_namespace();
+		own_user_namespace(uid, gid);
 	} else if (unshare(CLONE_NEWNS) < 0) {
 		err(125, "unshare: a mount namespace is refused here");
 	}
@@ -245,6 +249,10 @@ int main(int argc, char **argv)
 	}
 	build_root(root, binds, count);
 	become_caller(user);
+	if (as_root) {
+		(void)prctl(PR_SET_DUMPABLE, 1);
+		own_user_namespace(0, 0);
+	}
 	execvp(argv[i + 1], argv + i + 1);
 	int code = errno == ENOENT ? 127 : 126;
 	warn("%s", argv[i + 1]);
