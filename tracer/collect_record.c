@@ -182,7 +182,10 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 	bool nofollow =
 		rec->head.flags & SB_REC_NOFOLLOW && given[0] && given[strlen(given) - 1] != '/';
 	sb_real_trim(c->real);
-	const char *real = sb_real_path(c->real, root, path.s, nofollow, k->image->pid);
+	/* Who shares the trace tells of execs. */
+	const char *real = held.kind == SB_EXEC && c->number
+				   ? NULL
+				   : sb_real_path(c->real, root, path.s, nofollow, k->image->pid);
 	held.path = put_rooted(c, k, root, path.s);
 	held.real = put_rooted(c, k, root, real);
 	held.by = put_by(c, k, rec);

@@ -1,6 +1,7 @@
 #include "tracer/filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
@@ -27,6 +28,7 @@
 enum deed {
 	ACT, /* unless it comes from the free page */
 	ACT_ALWAYS,
+	ACT_FSTAT, /* as ACT; unless it is one of the quiet ones */
 	ACT_PRCTL, /* where its first argument is PR_SET_SECCOMP */
 	ACT_CLONE, /* where its flags have CLONE_UNTRACED */
 	REFUSE,	   /* ENOSYS */
@@ -121,7 +123,7 @@ static enum deed deed_of(const struct sb_filter_spec *spec, const struct sb_sysc
 		/* clone3 has its flags in memory, out of our reach here. */
 		return strcmp(row->name, "clone") == 0 ? ACT_CLONE : ACT_ALWAYS;
 	default:
-		return ACT;
+		return spec->quiet_count && strcmp(row->name, "newfstatat") == 0 ? ACT_FSTAT : ACT;
 	}
 }
 
@@ -183,6 +185,32 @@ static void act_outside_page(struct maker *m)
 	answer(m, m->spec->action);
 }
 
+/* Whether the low bits of the word at `offset` are these; if not, on to where it is landed. */
+static uint16_t unless_low(struct maker *m, size_t offset, uint16_t bits)
+{
+	load(m, offset);
+	(void)put(m, BPF_ALU | BPF_AND | BPF_K, PAGE_MASK, 0, 0);
+	return put(m, BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 0);
+}
+
+static void act_unless_quiet(struct maker *m)
+{
+	load(m, LOW_OF(args[3]));
+	uint16_t other = put(m, BPF_JMP | BPF_JEQ | BPF_K, AT_EMPTY_PATH, 0, 0);
+
+	for (unsigned i = 0; i < m->spec->quiet_count; i++) {
+		const struct sb_quiet *q = &m->spec->quiet[i];
+		uint16_t elsewhere = unless_low(m, LOW_OF(instruction_pointer), q->instruction);
+		uint16_t something = unless_low(m, LOW_OF(args[1]), q->path);
+
+		answer(m, SECCOMP_RET_ALLOW);
+		land(m, elsewhere, false);
+		land(m, something, false);
+	}
+	land(m, other, false);
+	act_outside_page(m);
+}
+
 static void act_where_filtering(struct maker *m)
 {
 	load(m, LOW_OF(args[0]));
@@ -204,6 +232,9 @@ static void do_deed(struct maker *m, enum deed deed)
 	switch (deed) {
 	case ACT:
 		act_outside_page(m);
+		break;
+	case ACT_FSTAT:
+		act_unless_quiet(m);
 		break;
 	case ACT_PRCTL:
 		act_where_filtering(m);

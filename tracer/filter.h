@@ -9,12 +9,16 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "tracer/quiet.h"
 
 struct sb_filter_spec {
 	uint32_t action; /* SECCOMP_RET_TRACE or SECCOMP_RET_USER_NOTIF, for what is in the table */
 	/* Calls whose instruction lies in this page are allowed, but for exec and what changes the
 	 * root; 0: none. */
 	uint64_t free_page;
+	/* Calls at these places that name nothing are allowed. */
+	struct sb_quiet quiet[SB_QUIET_MOST];
+	unsigned quiet_count;
 	int refuse_uring; /* io_uring_setup fails with ENOSYS */
 	/* Act upon ptrace and seccomp calls as well, and on clone that asks for no tracer. */
 	int with_tracers;

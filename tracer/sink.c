@@ -96,14 +96,18 @@ static bool any_match(const char *const *globs, const struct sb_event *ev)
 	return false;
 }
 
+bool sb_sink_hides(const struct sb_sink *sink, const char *path)
+{
+	for (size_t i = 0; i < sink->hidden.count; i++)
+		if (sb_path_below(path, sink->hidden.entries[i].key))
+			return true;
+	return false;
+}
+
 static bool wanted(const struct sb_sink *sink, const struct sb_event *ev)
 {
-	for (size_t i = 0; i < sink->hidden.count; i++) {
-		const char *own = sink->hidden.entries[i].key;
-
-		if (sb_path_below(ev->path, own) || (ev->real && sb_path_below(ev->real, own)))
-			return false;
-	}
+	if (sb_sink_hides(sink, ev->path) || (ev->real && sb_sink_hides(sink, ev->real)))
+		return false;
 	if (any_match(sink->spec.exclude, ev))
 		return false;
 	return !sink->spec.include || !*sink->spec.include || any_match(sink->spec.include, ev);

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/err.h"
 #include "tracer/event.h"
 #include "tracer/trace.h"
@@ -27,6 +29,8 @@ void sb_sink_free(struct sb_sink *sink);
 
 /* Nothing at or below `path` (absolute) is an event. */
 void sb_sink_hide(struct sb_sink *sink, const char *path);
+/* Whether it is hidden by this very name: for who would look at it for nothing. */
+bool sb_sink_hides(const struct sb_sink *sink, const char *path);
 void sb_sink_process(struct sb_sink *sink, const struct sb_trace_process *p);
 /*
  * A `backend` of NULL becomes the sink's; one that is given is static. What several saw stands

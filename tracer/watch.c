@@ -1,5 +1,6 @@
 #include "tracer/watch.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,34 +193,34 @@ void watch_only_leader(struct sb_watch *w, struct watch_process *p)
 		}
 }
 
-/* A value of /proc/TID/status. */
-static pid_t status_of(pid_t tid, const char *field)
+/* A field of the text of /proc/TID/status; 0 where it has none. */
+static pid_t status_field(const char *text, const char *field)
 {
-	char name[32], line[256];
-	pid_t value = 0;
+	const char *at = strstr(text, field);
 
-	(void)snprintf(name, sizeof name, "/proc/%d/status", (int)tid);
-	auto_file FILE *f = fopen(name, "re");
-	while (f && fgets(line, sizeof line, f))
-		if (strncmp(line, field, strlen(field)) == 0) {
-			value = (pid_t)strtol(line + strlen(field), NULL, 10);
-			break;
-		}
-	return value;
+	return at ? (pid_t)strtol(at + strlen(field), NULL, 10) : 0;
 }
 
 struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid)
 {
 	struct watch_thread *t = watch_find_thread(w, tid);
+	/* The name comes first, and has no line of its own within: both fields are in so much. */
+	char name[32], text[512];
 
 	if (t)
 		return t;
-	pid_t pid = status_of(tid, "Tgid:");
+	(void)snprintf(name, sizeof name, "/proc/%d/status", (int)tid);
+	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return NULL;
+	text[n] = '\0';
+	pid_t pid = status_field(text, "\nTgid:");
 	if (pid <= 0)
 		return NULL;
 	struct watch_process *p = watch_find_process(w, pid);
 	if (!p)
-		p = add_process(w, pid, watch_find_process(w, status_of(pid, "PPid:")));
+		p = add_process(w, pid, watch_find_process(w, status_field(text, "\nPPid:")));
 	return add_thread(w, tid, p);
 }
 

@@ -78,10 +78,22 @@ static void make_absolute(struct sb_watch *w, const struct watch_thread *t,
 	}
 }
 
+/* What the linker opens of ours: nothing of it would be told. */
+static bool is_our_own(const struct sb_watch *w, const struct sb_watch_call *call)
+{
+	const struct watch_name *name = &call->names[0];
+
+	return call->touches.count == 1 && name->there && !*name->place.root &&
+	       sb_sink_hides(w->spec.sink, call->text.s + name->at);
+}
+
 /* Calls that name nothing, and matter all the same. */
-static bool matters(const struct sb_watch_call *call)
+static bool matters(const struct sb_watch *w, const struct sb_watch_call *call)
 {
 	switch (call->touches.row->act) {
+	case SB_ACT_OPEN:
+	case SB_ACT_ACCESS:
+		return call->touches.count > 0 && !is_our_own(w, call);
 	case SB_ACT_FCHDIR:
 	case SB_ACT_CHROOT:
 	case SB_ACT_URING:
@@ -138,7 +150,7 @@ int sb_watch_enter(struct sb_watch *w, pid_t tid, const struct sb_call *made,
 	call->call = *made;
 	int rc = begin(w, t, call);
 	/* A move is a move even where its path was not to be read. */
-	if (rc == -ESRCH || !call->touches.row || (rc == 0 && !matters(call))) {
+	if (rc == -ESRCH || !call->touches.row || (rc == 0 && !matters(w, call))) {
 		watch_give_call(w, call);
 		return rc;
 	}

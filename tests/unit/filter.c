@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +82,16 @@ static bool native(enum sb_abi abi)
 #endif
 }
 
+static int is_quiet(const struct sb_filter_spec *spec, const struct seccomp_data *data)
+{
+	for (unsigned i = 0; i < spec->quiet_count; i++)
+		if ((data->instruction_pointer & 0xfff) == spec->quiet[i].instruction &&
+		    (data->args[1] & 0xfff) == spec->quiet[i].path &&
+		    data->args[3] == AT_EMPTY_PATH)
+			return 1;
+	return 0;
+}
+
 static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp_data *data,
 			 const struct sb_syscall *row)
 {
@@ -105,6 +116,10 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 			       : SECCOMP_RET_ALLOW;
 	case SB_ACT_URING:
 		return spec->refuse_uring ? SECCOMP_RET_ERRNO | ENOSYS : spec->action;
+	case SB_ACT_ACCESS:
+		if (strcmp(row->name, "newfstatat") == 0 && is_quiet(spec, data))
+			return SECCOMP_RET_ALLOW;
+		return in_page ? SECCOMP_RET_ALLOW : spec->action;
 	case SB_ACT_EXEC:
 	case SB_ACT_CHROOT:
 		return spec->action;
@@ -118,6 +133,10 @@ static const struct sb_filter_spec specs[] = {
 	{.action = TRACE, .refuse_uring = 1, .with_tracers = 1},
 	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .refuse_uring = 1, .with_filters = 1},
 	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .with_tracers = 1},
+	{.action = SECCOMP_RET_USER_NOTIF,
+	 .free_page = PAGE,
+	 .quiet = {{0, 0xdd5}, {0xfff, 0xc99}},
+	 .quiet_count = 2},
 };
 
 static const uint64_t pointers[] = {0x401000, PAGE + 2,	     PAGE + 0xfff,
@@ -138,6 +157,9 @@ static void hold(const struct sb_filter_spec *spec, const struct sb_filter *filt
 		for (size_t a = 0; a < sizeof arguments / sizeof *arguments; a++) {
 			data.instruction_pointer = pointers[i];
 			data.args[0] = arguments[a];
+			/* Each of them meets a name of one place, of the other, and none at all. */
+			data.args[1] = 0x7f0000000000 + (a == 1 ? 0xc99 : 0xdd5);
+			data.args[3] = a == 2 ? 0 : AT_EMPTY_PATH;
 			const struct sb_syscall *row =
 				native(abi) ? sb_syscall_find(abi, (long)nr) : NULL;
 			uint32_t want = expected(spec, &data, row), got = run(&filter->prog, &data);
@@ -201,4 +223,38 @@ Test(filter, the_kernel_takes_it)
 	if (WEXITSTATUS(status) == 77)
 		cr_skip("seccomp filters are refused here");
 	cr_expect(eq(int, WEXITSTATUS(status), 0));
+}
+
+/* What names nothing passes, and the same call with a name does not. */
+static int looks_quietly(void)
+{
+	struct sb_filter_spec spec = {.action = SECCOMP_RET_ERRNO | EXDEV};
+	struct sb_filter filter;
+	struct sb_err err = SB_ERR_INIT;
+	struct stat st;
+
+	spec.quiet_count = sb_quiet_learn(spec.quiet);
+	if (sb_filter_make(&spec, &filter, &err) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter.prog) < 0)
+		return 77;
+	if (fstat(STDIN_FILENO, &st) < 0)
+		return 1;
+	if (fstatat(STDIN_FILENO, "name", &st, AT_EMPTY_PATH) == 0 || errno != EXDEV)
+		return 2;
+	return fstatat(AT_FDCWD, "/", &st, 0) == 0 || errno != EXDEV ? 3 : 0;
+}
+
+Test(filter, quiet)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(looks_quietly());
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(ne(int, WIFEXITED(status), 0));
+	if (WEXITSTATUS(status) == 77)
+		cr_skip_test("needs a seccomp filter");
+	cr_assert(eq(int, WEXITSTATUS(status), 0));
 }
