@@ -100,8 +100,8 @@ static const struct {
 	const char *one, *many, *after;
 } groups[GROUP_COUNT] = {
 	[UNSEEN] = {"was not seen into", "were not seen into", ""},
-	[REFUSED] = {"was refused to trace what is traced already",
-		     "were refused to trace what is traced already", "; -b audit lets them"},
+	[REFUSED] = {"could not trace what is traced already",
+		     "could not trace what is traced already", "; -b audit lets them"},
 	[UNPRIVILEGED] = {"ran without the privilege of its set-id bits",
 			  "ran without the privilege of their set-id bits",
 			  "; -b audit leaves it to them"},

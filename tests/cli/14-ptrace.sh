@@ -133,7 +133,7 @@ else
 	skip_check "or allowed, and noted" "io_uring on this machine"
 fi
 debugger() { # COMMAND...: refused, and noted with a word
-	expect_match '^sidebundle: .*refused to trace what is traced already: .* \(debugger\)' \
+	expect_match '^sidebundle: .*could not trace what is traced already: .* \(debugger\)' \
 		sidebundle trace -b ptrace -o debugger.trace "$@"
 }
 if command -v strace >/dev/null; then

@@ -78,7 +78,7 @@ filters() { # BACKEND
 	sidebundle trace -b "$1" -o t strace -f --seccomp-bpf -e trace=openat -o strace.out cat data >out 2>err
 	complete t || { cat err; return 1; }
 	if traces "$1" || listens "$1"; then
-		notes t debugger
+		notes t debugger && expect_match '^sidebundle: .*could not trace .*/strace \(debugger\).*-b audit' cat err
 	else
 		grep -q '"data"' strace.out && grep -qx data out && shows t && ! notes t debugger
 	fi
