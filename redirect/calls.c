@@ -199,30 +199,61 @@ static long redirect_absent(const struct sb_call *c, const struct shape *s,
 	return how & SB_LINKER && is_linkers(path) ? -ENOENT : as_is(c, how);
 }
 
-__attribute__((noinline)) static long redirect(const struct sb_call *c, const struct shape *s,
-					       const char *path, unsigned long how)
+/* Where the room is not the largest and does not do, place->full, and nothing was done. */
+static long redirect_in(const struct sb_call *c, const struct shape *s, const char *path,
+			unsigned long how, struct sb_place *place)
 {
-	struct sb_place place;
 	unsigned long flags = flags_of(c, s);
-	bool follow = follows(s, flags);
 
-	if (path[1] == 'p' && follow && sb_is_self(path))
-		return make_with(c, s, sb_here.real_program);
-	if (sb_here.layer && sb_is_layered(path))
-		return make_in_layer(c, s);
 	if (how & SB_LINKER && s->kind == SB_OPEN) {
-		const char *first = sb_library_first(path, &place);
+		const char *first = sb_library_first(path, place);
 
 		if (first)
 			return make_with(c, s, first);
 	}
-	if (!sb_look(path, follow, &place))
-		return as_is(c, how);
-	if (place.through)
+	if (!sb_look(path, follows(s, flags), place))
+		return place->full && place->size ? 0 : as_is(c, how);
+	if (place->through)
 		return -ENOTDIR;
-	if (place.entry)
-		return redirect_found(c, s, &place, flags, how);
-	return redirect_absent(c, s, &place, path, flags, how);
+	if (place->entry)
+		return redirect_found(c, s, place, flags, how);
+	return redirect_absent(c, s, place, path, flags, how);
+}
+
+__attribute__((noinline)) static long redirect_large(const struct sb_call *c, const struct shape *s,
+						     const char *path, unsigned long how)
+{
+	struct sb_place place;
+
+	place.size = 0;
+	return redirect_in(c, s, path, how, &place);
+}
+
+/* A signal handler's stack may be small: mostly a small room will do. */
+#define SMALL_ROOM     512
+#define SB_SMALL_FRONT 256
+
+__attribute__((noinline)) static long redirect(const struct sb_call *c, const struct shape *s,
+					       const char *path, unsigned long how)
+{
+	char room[offsetof(struct sb_place, room) + SB_SMALL_FRONT + SMALL_ROOM]
+		__attribute__((aligned(sizeof(void *))));
+	struct sb_place *place = (struct sb_place *)room;
+	long rc;
+
+	__asm__("" : "+r"(place)); /* its room ends early: place->size tells */
+
+	if (path[1] == 'p' && follows(s, flags_of(c, s)) && sb_is_self(path))
+		return make_with(c, s, sb_here.real_program);
+	if (sb_here.layer && sb_is_layered(path))
+		return make_in_layer(c, s);
+	/* musl is its own linker: what it asks is mostly the program's. */
+	if ((how & SB_LINKER && sb_here.base[sb_here.index->library_path]) ||
+	    sb_here.front > SB_SMALL_FRONT)
+		return redirect_large(c, s, path, how);
+	place->size = sb_here.front + SMALL_ROOM;
+	rc = redirect_in(c, s, path, how, place);
+	return place->full ? redirect_large(c, s, path, how) : rc;
 }
 
 /*

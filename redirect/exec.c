@@ -165,7 +165,7 @@ static const char *find_interpreter(const struct line *line, struct sb_place *pl
 static long run_script(const char *script, const char *real, char *const *argv, char *const *env)
 {
 	const char *room[SMALL + 4], *interpreter;
-	struct sb_place place;
+	struct sb_place place = {.size = 0};
 	struct line line;
 	size_t count = 0;
 
@@ -199,7 +199,7 @@ __attribute__((noinline)) static long run_by_start(const char *real, char *const
 						   char *const *env)
 {
 	struct sb_image image;
-	struct sb_place place;
+	struct sb_place place = {.size = 0};
 	size_t at = 0;
 
 	if (sb_read_interp(real, &image) < 0 || !sb_look(image.interp, true, &place) ||
@@ -265,7 +265,7 @@ static long run_ours(struct sb_place *place, const char *script, char *const *ar
 
 static long run_self(char *const *argv, char *const *env)
 {
-	struct sb_place place;
+	struct sb_place place = {.size = 0};
 
 	if (sb_here.by_name)
 		return run_by_start(sb_here.real_program, argv, env);
@@ -319,7 +319,7 @@ long sb_redirect_exec(struct sb_call *c)
 	char *const *env = (char *const *)c->args[at + 2];
 	long dirfd = at ? (int)c->args[0] : AT_FDCWD;
 	char buf[SB_PATH_MAX];
-	struct sb_place place;
+	struct sb_place place = {.size = 0};
 
 	if (sb_is_bad(path) || (!path[0] && !at) || !sb_here.index)
 		return make(c);

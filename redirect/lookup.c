@@ -203,11 +203,11 @@ static bool is_long(const struct walk *w, const char *path)
 
 bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 {
-	struct walk w = {.done = ret->room + SB_FRONT, .rest = path};
+	struct walk w = {.done = ret->room + sb_here.front, .rest = path};
 
 	ret->entry = NULL;
-	ret->opaque = ret->through = false;
-	w.end = ret->room + sizeof(ret->room) - 1;
+	ret->opaque = ret->through = ret->full = false;
+	w.end = ret->room + (ret->size ? ret->size : sizeof(ret->room)) - 1;
 	if (path[0] != '/')
 		return false;
 	to_root(&w);
@@ -218,14 +218,17 @@ bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 		case GONE:
 			return give_gone(&w, path, ret);
 		case LONG:
+			ret->full = true;
 			return false;
 		case FOUND:
 			break;
 		}
 		if (!w.at || w.at->type == SB_INDEX_DIR)
 			continue;
-		if (w.at->type == SB_INDEX_LINK && (follow_last || goes_on(&w)) && !follow(&w))
+		if (w.at->type == SB_INDEX_LINK && (follow_last || goes_on(&w)) && !follow(&w)) {
+			ret->full = w.hops <= MAX_HOPS;
 			return false;
+		}
 		if (w.at && w.at->type == SB_INDEX_FILE && goes_on(&w)) {
 			ret->through = is_right(&w);
 			return ret->through;
@@ -235,7 +238,7 @@ bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 
 static const char *behind(struct sb_place *place, const char *prefix, size_t len)
 {
-	if (len > SB_FRONT)
+	if (len > sb_here.front)
 		return NULL;
 	sb_copy(place->path - len, prefix, len);
 	return place->path - len;

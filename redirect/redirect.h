@@ -28,6 +28,7 @@ struct sb_here {
 	/* Real paths: the bundle, its payload, the mirror, with lengths. */
 	const char *bundle, *payload, *root;
 	size_t bundle_len, payload_len, root_len;
+	size_t front;		  /* the longest of what is put before a path, at most SB_FRONT */
 	const char *program;	  /* what runs here, by the name that it knows itself by */
 	const char *real_program; /* its file */
 	/* Open to the program although a directory of the payload lies above; empty: none. */
@@ -74,6 +75,8 @@ struct sb_place {
 	bool opaque; /* it does not, and this machine is not to be asked either (opens, lists) */
 	char *path;  /* of the entry, NUL-terminated, in `room`; before it is room for a prefix */
 	size_t len;
+	bool full;   /* the room did not do: look again in the largest */
+	size_t size; /* of the room: set by the caller; 0: the largest */
 	char room[SB_PATH_MAX + SB_FRONT];
 };
 

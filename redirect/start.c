@@ -110,7 +110,8 @@ static void find_bundle(const char *program)
 	sb_here.program = *program ? program : self + at - 1 + sizeof("/" SB_HOST_ROOT) - 1;
 	name_part("/payload", payload, &sb_here.payload, &sb_here.payload_len);
 	name_part("/" SB_HOST_ROOT, root, &sb_here.root, &sb_here.root_len);
-	if (sb_here.root_len > SB_FRONT)
+	sb_here.front = sb_here.root_len > sb_here.layer_len ? sb_here.root_len : sb_here.layer_len;
+	if (sb_here.front > SB_FRONT)
 		fail("the bundle's own path is too long:", self);
 }
 
@@ -268,8 +269,8 @@ uintptr_t sb_start(uintptr_t *stack)
 	aux = (struct sb_aux *)(end + 1);
 	told = take_transit(env, &aux);
 	find_self(find_aux(aux, AT_EXECFN));
-	find_bundle(told);
 	sb_layer_begin();
+	find_bundle(told);
 	read_index();
 	note_places(env);
 	sb_here.real_program = real_program();

@@ -62,6 +62,7 @@ static void set_up(void)
 	sb_here.payload_len = strlen(sb_here.payload);
 	sb_here.root = "/usr/local/b/libexec/host/root";
 	sb_here.root_len = strlen(sb_here.root);
+	sb_here.front = sb_here.root_len;
 	sb_here.home = "/usr/people/me";
 	sb_here.cwd = "/";
 }
@@ -108,7 +109,7 @@ static const struct {
 Test(lookup, finds_through_links)
 {
 	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-		struct sb_place place;
+		struct sb_place place = {.size = 0};
 		bool told = sb_look(looks[i].path, !looks[i].nofollow, &place);
 		const char *got = !told		  ? "?"
 				  : place.through ? "through"
@@ -124,7 +125,7 @@ Test(lookup, finds_through_links)
 
 Test(lookup, puts_the_bundle_before)
 {
-	struct sb_place place;
+	struct sb_place place = {.size = 0};
 
 	cr_assert(sb_look("/bin/awk", true, &place) && place.entry);
 	cr_expect(
@@ -139,7 +140,7 @@ Test(lookup, puts_the_bundle_before)
 Test(lookup, leaves_long_paths_to_the_kernel)
 {
 	static char path[SB_PATH_MAX + 10];
-	struct sb_place place;
+	struct sb_place place = {.size = 0};
 
 	memset(path, '/', sizeof path - 1);
 	cr_expect(eq(int, sb_look(path, true, &place), false));
@@ -148,4 +149,15 @@ Test(lookup, leaves_long_paths_to_the_kernel)
 	path[SB_PATH_MAX - 200] = '\0';
 	cr_assert(eq(int, sb_look(path, true, &place), true));
 	cr_expect(place.entry == NULL);
+}
+
+Test(lookup, tells_of_a_room_that_does_not_do)
+{
+	struct sb_place place = {.size = sb_here.front + 8};
+
+	cr_assert(eq(int, sb_look("/bin/mawk", true, &place), false));
+	cr_expect(eq(int, place.full, true));
+	place.size = sb_here.front + 64;
+	cr_assert(eq(int, sb_look("/bin/mawk", true, &place), true));
+	cr_expect(eq(str, place.path, "/usr/bin/mawk"));
 }
