@@ -25,7 +25,7 @@ enum sb_below {
 	SB_BELOW_TIMES = 1 << 11,
 	SB_BELOW_STATFS = 1 << 12,
 	SB_BELOW_CONNECT = 1 << 13,
-	SB_BELOW_OPENAT = 1 << 14, /* below a directory: scandirat */
+	SB_BELOW_OPENAT = 1 << 14, /* below a directory, by libc itself: not watched so far */
 };
 
 /*

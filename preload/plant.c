@@ -20,8 +20,7 @@
 
 #define LIBC   "libc.so.6"
 #define PAGE   4096ul
-#define PLACES 24u
-#define ALIGN  16u /* of functions */
+#define PLACES 8u
 #define NEEDED (SB_BELOW_OPEN | SB_BELOW_STAT)
 
 /* Asked for by this very address, the planted open(3) answers so, and asks nobody. */
@@ -39,14 +38,10 @@ static const char sb_probe[] = "";
 #define DETOUR(type, name, params, nr, family, raw)	 BODY(type, detour_##name, params, raw)
 #define SINCE_STAT(type, name, params, nr, family, raw)	 BODY(type, detour_##name, params, raw)
 #define BEFORE_STAT(type, name, params, nr, family, raw) BODY(type, detour_##name, params, raw)
-#define BESIDE(type, name, params, nr, family, raw)	 BODY(type, detour_##name, params, raw)
-#define BEHIND(type, name, params, nr, family, raw)	 BODY(type, behind_##name, params, raw)
 #include "preload/detours.def"
 #undef DETOUR
 #undef SINCE_STAT
 #undef BEFORE_STAT
-#undef BESIDE
-#undef BEHIND
 
 struct place {
 	uint8_t *at;
@@ -59,31 +54,21 @@ struct plan {
 	uintptr_t text, end; /* of libc's text */
 	struct place places[PLACES];
 	unsigned count;
-	unsigned needed;	 /* of them: the others are on the same pages */
 	uint32_t found, missing; /* families */
 };
 
-/* An entry is aligned: it does not straddle two. */
-static bool same_page(const struct plan *plan, uintptr_t address)
-{
-	for (unsigned i = 0; i < plan->needed; i++)
-		if ((uintptr_t)plan->places[i].at / PAGE == address / PAGE)
-			return true;
-	return false;
-}
-
-static void add(struct plan *plan, uint8_t *code, size_t size, uintptr_t body, uint32_t nr,
-		uint32_t family)
+static void add(struct plan *plan, const char *name, uintptr_t body, uint32_t nr, uint32_t family)
 {
 	struct place *place = &plan->places[plan->count];
+	size_t at, size = 0;
+	uint8_t *code = sb_map_function(plan->libc, name, &size);
 	uintptr_t address = (uintptr_t)code;
 	bool fits = plan->count < PLACES && address >= plan->text && address < plan->end &&
 		    size <= plan->end - address;
-	size_t at;
 
 	plan->found |= family;
-	if (fits && (!plan->needed || same_page(plan, address)) &&
-	    sb_entry_find(code, size, nr, &at) && sb_entry_jump(address + at, body, place->jump)) {
+	if (fits && sb_entry_find(code, size, nr, &at) &&
+	    sb_entry_jump(address + at, body, place->jump)) {
 		place->at = code + at;
 		plan->count++;
 	} else {
@@ -91,68 +76,19 @@ static void add(struct plan *plan, uint8_t *code, size_t size, uintptr_t body, u
 	}
 }
 
-static void add_symbol(struct plan *plan, const char *name, uintptr_t body, uint32_t nr,
-		       uint32_t family)
-{
-	size_t size = 0;
-	uint8_t *code = sb_map_function(plan->libc, name, &size);
-
-	add(plan, code, size, body, nr, family);
-}
-
-/*
- * __openat64_nocancel has no name outside of libc; it follows upon __open64_nocancel. What tells it
- * from anybody else: it is one more open, and passes its directory on rather than the working one.
- */
-static void add_behind(struct plan *plan, const char *name, uintptr_t body, uint32_t nr,
-		       uint32_t family)
-{
-	static const uint8_t working_directory[] = {0xbf, 0x9c, 0xff, 0xff, 0xff};
-	size_t size = 0;
-	uint8_t *code = sb_map_function(plan->libc, name, &size);
-	uintptr_t behind = ((uintptr_t)code + size + ALIGN - 1) / ALIGN * ALIGN;
-
-	/* Both are nearly as long; what lies behind it may be somebody else's already. */
-	size -= size / 8;
-	if (!code || plan->end - behind < size)
-		size = 0;
-	code = (uint8_t *)behind;
-	for (size_t i = 0; i + sizeof(working_directory) <= size; i++)
-		if (!__builtin_memcmp(code + i, working_directory, sizeof(working_directory)))
-			size = 0;
-	add(plan, code, size, body, nr, family);
-}
-
 static void make_plan(struct plan *plan)
 {
 	size_t size;
 	bool has_stat = sb_map_function(plan->libc, "fstatat64", &size) != NULL;
 
-	/* Those that are needed first. */
-
-#define ADD(how, prefix, name, nr, family) \
-	how(plan, #name, (uintptr_t)prefix##_##name, nr, SB_BELOW_##family);
-#define DETOUR(type, name, params, nr, family, raw) ADD(add_symbol, detour, name, nr, family)
-#define BESIDE(...)
-#define BEHIND(...)
+#define ADD(name, nr, family)			    add(plan, #name, (uintptr_t)detour_##name, nr, SB_BELOW_##family);
+#define DETOUR(type, name, params, nr, family, raw) ADD(name, nr, family)
 #define SINCE_STAT(type, name, params, nr, family, raw) \
 	if (has_stat)                                   \
-	ADD(add_symbol, detour, name, nr, family)
+	ADD(name, nr, family)
 #define BEFORE_STAT(type, name, params, nr, family, raw) \
 	if (!has_stat)                                   \
-	ADD(add_symbol, detour, name, nr, family)
-#include "preload/detours.def"
-	plan->needed = plan->count;
-#undef DETOUR
-#undef SINCE_STAT
-#undef BEFORE_STAT
-#undef BESIDE
-#undef BEHIND
-#define DETOUR(...)
-#define SINCE_STAT(...)
-#define BEFORE_STAT(...)
-#define BESIDE(type, name, params, nr, family, raw) ADD(add_symbol, detour, name, nr, family)
-#define BEHIND(type, name, params, nr, family, raw) ADD(add_behind, behind, name, nr, family)
+	ADD(name, nr, family)
 #include "preload/detours.def"
 }
 
