@@ -19,6 +19,7 @@
 
 #include "common/bwrap.h"
 #include "common/cleanup.h"
+#include "common/path.h"
 #include "common/probe.h"
 #include "launcher/bwrap_args.h"
 #include "launcher/inner.h"
@@ -249,8 +250,12 @@ static int run(const struct launch_request *request, struct sb_err *err)
 		.told = -1,
 		.has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0,
 	};
-	int rc = sb_bwrap_find(&r.bwrap, err);
+	auto_buf found = SB_BUF_INIT;
+	int rc = sb_bwrap_find(&found, err);
 
+	/* The layer becomes the current directory. */
+	if (rc == 0 && sb_path_absolute(&r.bwrap, request->cwd ? request->cwd : "/", found.s) < 0)
+		rc = sb_fail(err, ENOMEM, "find bwrap");
 	if (rc == 0)
 		rc = launch_session_plan(request, &r.session, err);
 	if (rc == 0)
@@ -259,9 +264,6 @@ static int run(const struct launch_request *request, struct sb_err *err)
 		rc = make_layer(&r, err);
 	if (rc == 0)
 		rc = write_arguments(&r, err);
-	/* A relative name of bubblewrap is the caller's. */
-	if (rc == 0 && request->cwd && chdir(request->cwd) < 0)
-		rc = sb_fail(err, errno, "go back to '%s'", request->cwd);
 	/* The process ends where this fails: what it holds, the kernel releases. */
 	return rc < 0 ? rc : start(&r, err);
 }

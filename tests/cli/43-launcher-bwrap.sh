@@ -149,6 +149,8 @@ check "the line names it" expect_match "^sidebundle: bwrap mode: SIDEBUNDLE_BWRA
 check "one that fails is 125" expect_status 125 env SIDEBUNDLE_BWRAP=/bin/false b/bin/sh -c :
 check "by a relative name, or one in PATH" expect_output fine \
 	env SIDEBUNDLE_BWRAP=bwrap b/bin/sh -c 'echo fine'
+relative() { ln -s "$(command -v bwrap)" own-bwrap && SIDEBUNDLE_BWRAP=./own-bwrap b/bin/sh -c 'echo fine'; }
+check "relative to the caller's directory" expect_output fine relative
 refused() { "$SB_TOOLS/lockdown" no-userns -- b/bin/sh -c :; }
 check "no user namespaces is 125" expect_status 125 refused
 check "the line has bubblewrap's own words, and the remedy" \
