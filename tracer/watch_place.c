@@ -186,11 +186,33 @@ const char *watch_real(struct sb_watch *w, const struct watch_name *name, const 
 	return same_file(w->real_path.s, real) ? real : NULL;
 }
 
+/* Names that mean somebody's own: ours, if we look at them as they are. In w->real_path. */
+static const char *as_its_own(struct sb_watch *w, const char *path, pid_t pid)
+{
+	static const struct {
+		const char *name, *own;
+	} names[] = {
+		{"/proc/self", ""},	 {"/proc/thread-self", ""}, {"/dev/fd", "/fd"},
+		{"/dev/stdin", "/fd/0"}, {"/dev/stdout", "/fd/1"},  {"/dev/stderr", "/fd/2"},
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!sb_path_below(path, names[i].name))
+			continue;
+		sb_buf_cut(&w->real_path, 0);
+		return sb_buf_printf(&w->real_path, "/proc/%d%s%s", (int)pid, names[i].own,
+				     path + strlen(names[i].name)) < 0
+			       ? NULL
+			       : w->real_path.s;
+	}
+	return path;
+}
+
 const char *watch_reach(struct sb_watch *w, const struct watch_name *name, const char *within,
 			pid_t pid)
 {
 	if (!*name->place.root)
-		return within;
+		return as_its_own(w, within, pid);
 	const char *real = resolve(w, name, within, pid);
 	return real && sb_in_root(&w->real_path, name->place.root, real) == 0 ? w->real_path.s
 									      : NULL;

@@ -24,6 +24,12 @@ sidebundle trace -b $b -o libc.trace sh -c 'getent passwd root' >/dev/null
 check "what libc opens by itself" seen libc.trace /etc/nsswitch.conf
 check "and the linker" seen libc.trace /etc/ld.so.cache
 
+own_names() { # what they mean to the command, and not to us
+	sidebundle trace -b notify -o own.trace bash -c 'cat <(echo); cat /proc/self/fd/8 8</etc/passwd; cat /dev/stdin' \
+		</etc/passwd >/dev/null && ! grep -E '"path":"/(dev/(fd|stdin)|proc/self/fd)/?[0-9]*",.*"outcome":2' own.trace
+}
+check "a descriptor by its name is the command's own" own_names
+
 # --- statuses and errors ---------------------------------------------------------------------------------
 check "the status is the command's" expect_status 7 sidebundle trace -b $b sh -c 'exit 7'
 check "a signal's" expect_status 137 sidebundle trace -b $b sh -c 'kill -9 $$'
