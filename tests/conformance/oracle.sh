@@ -11,7 +11,7 @@ case $SB_BACKEND in
 ptrace) truth=strace ;;
 *) truth=ptrace ;;
 esac
-run=$PWD/run refs=$SB_SHARED/oracle
+run=$PWD/run refs=$PWD/refs
 mkdir -p "$refs"
 export SB_TESTS
 
@@ -41,7 +41,7 @@ trace_run() { # NAME OUT BACKEND LOCK...
 	"$SB_TOOLS/accesses" "$run" trace >"$out"
 }
 
-# Made once for all backends.
+# Of this case alone: its own script is in them by its own name, and several cases run at once.
 references() { # NAME [ANEW]
 	local i
 	for i in 1 2; do
