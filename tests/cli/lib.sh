@@ -20,7 +20,11 @@ set -u
 export LC_ALL="${LC_ALL:-C.UTF-8}"
 cd "$SB_WORK" || exit 1
 _failed=0
-trap '_status=$?; [ $_status -eq 0 ] || exit $_status; exit $_failed' EXIT
+_finish() { # STATUS
+	[ "$1" -eq 0 ] || exit "$1"
+	exit $_failed
+}
+trap '_finish $?' EXIT
 
 _result() { printf '%s\t%s\t%s\n' "$1" "$SB_CASE: $2" "${3:-}" >>"$SB_RESULTS"; }
 

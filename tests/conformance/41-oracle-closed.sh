@@ -7,5 +7,5 @@
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/conformance/oracle.sh"
 
-SB_PROMISED=99
+export SB_PROMISED=99
 all_workloads no-ptrace no-memory
