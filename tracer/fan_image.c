@@ -315,7 +315,9 @@ static bool is_linker(const char *path, uint64_t info)
 {
 	const char *base = strrchr(path, '/');
 
-	return info & (SB_PROG_STATIC | SB_PROG_FOREIGN) && base && strncmp(base + 1, "ld", 2) == 0;
+	/* musl's is its libc, by its real name. */
+	return info & (SB_PROG_STATIC | SB_PROG_FOREIGN) && base &&
+	       (strncmp(base + 1, "ld", 2) == 0 || strncmp(base + 1, "libc.", 5) == 0);
 }
 
 /* The kernel opened a file to execute it, or what it names as its interpreter. */
