@@ -343,10 +343,14 @@ static void on_exec(struct state *st, struct proc *p, const char *path)
 {
 	char line[256] = "", interpreter[256], real[PATH_MAX];
 
+	/* To itself, and not to us, it is what it was. */
+	bool again = strcmp(path, "/proc/self/exe") == 0;
+
 	p->thread = false;
-	snprintf(p->exe, sizeof(p->exe), "%s", path);
+	if (!again)
+		snprintf(p->exe, sizeof(p->exe), "%s", path);
 	for (int i = 0; i < 5; i++) {
-		auto_file FILE *f = fopen(path, "re");
+		auto_file FILE *f = fopen(again ? p->exe : path, "re");
 
 		real_name("exec", "", path, real);
 		add(st, true, p->exe, "exec", real);
@@ -357,6 +361,7 @@ static void on_exec(struct state *st, struct proc *p, const char *path)
 			return;
 		}
 		path = interpreter;
+		again = false;
 	}
 }
 
