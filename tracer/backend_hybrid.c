@@ -6,9 +6,6 @@
  * Two tell one trace. The guard (tracer/guard.h) knows every process, and what each executes; the
  * collector (tracer/collect.h) asks it which image has said hello. What the modules wrote before a
  * call that the guard is told of is read before that call is looked at, where order matters.
- *
- * Where even the memory of one's own children is closed (Yama's scopes 2 and 3) there is nothing
- * that a guard could tell: then it is what the audit backend is.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,23 +37,15 @@ struct hybrid {
 	uint64_t moves; /* of the log, as seen last */
 };
 
-extern const struct sb_backend sb_backend_audit;
-
-/* As the probe found it: it always comes before a run. */
-static bool memory_is_closed;
-
 static int probe(struct sb_err *err)
 {
 	auto_buf libexec = SB_BUF_INIT, modules = SB_BUF_INIT;
-	struct sb_notify_grants grants;
 	int rc = sb_libexec_dir(&libexec, err);
 
 	if (rc == 0)
 		rc = sb_audit_modules("hybrid", libexec.s, &modules, err);
 	if (rc == 0)
-		rc = sb_notify_probe("hybrid", &grants, err);
-	if (rc == 0)
-		memory_is_closed = !grants.memory;
+		rc = sb_notify_probe("hybrid", err);
 	return rc;
 }
 
@@ -162,8 +151,6 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 {
 	struct hybrid h = {.spec = spec, .sink = sink};
 
-	if (memory_is_closed)
-		return sb_backend_audit.run(spec, sink, ret_status, err);
 	h.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &h};
 	*ret_status = -1;
 	int rc = sb_tend_new(&h.tend, err);

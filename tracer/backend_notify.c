@@ -15,16 +15,7 @@ struct listening {
 
 static int probe(struct sb_err *err)
 {
-	struct sb_notify_grants grants;
-	int rc = sb_notify_probe("notify", &grants, err);
-
-	if (rc == 0 && !grants.memory)
-		return sb_fail(
-			err, SB_ESAID,
-			"backend notify: the memory of a child may not be read, where its paths "
-			"are (Yama: sysctl kernel.yama.ptrace_scope=1; in a container: --cap-add "
-			"SYS_PTRACE); or take -b hybrid or -b audit");
-	return rc;
+	return sb_notify_probe("notify", err);
 }
 
 static bool turn(void *arg, double seconds)

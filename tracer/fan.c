@@ -106,8 +106,7 @@ size_t sb_fan_running(const struct sb_fan *fan, pid_t *pids, size_t cap)
 	return sb_forks_living(fan->forks, pids, cap);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 static int pidfd_of(const struct fanotify_event_metadata *m)
 {
@@ -230,8 +229,7 @@ void sb_fan_turn(struct sb_fan *fan)
 	take_lost(fan);
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void tell_living(struct sb_fan *fan)
 {

@@ -94,8 +94,7 @@ void fan_image_free(struct sb_fan *fan)
 	free(fan->touched);
 }
 
-/* --- what is told ------------------------------------------------------------------------------
- */
+/* --- what is told ---------------------------------------------------------------------------- */
 
 /* The command line of a process; what it points to is in *ret_text. */
 static char **read_args(pid_t pid, struct sb_buf *ret_text)
@@ -216,8 +215,7 @@ void fan_image_flush(struct sb_fan *fan)
 	sb_map_free(&fan->held);
 }
 
-/* --- opens -------------------------------------------------------------------------------------
- */
+/* --- opens ----------------------------------------------------------------------------------- */
 
 /* NULL: nothing is held of it. `add`: then it is from now on; NULL is no memory. */
 static struct fan_held *find_held(struct sb_fan *fan, const struct fan_image *image,
@@ -278,8 +276,7 @@ static void written(struct sb_fan *fan, struct fan_image *image, const struct fa
 	}
 }
 
-/* --- execs -------------------------------------------------------------------------------------
- */
+/* --- execs ----------------------------------------------------------------------------------- */
 
 /* The chain is complete: it worked where the kernel says that the process is another program. */
 static void settle(struct sb_fan *fan, struct fan_process *p)
@@ -365,8 +362,7 @@ void fan_image_seen(struct sb_fan *fan, const struct fan_seen *seen)
 		written(fan, p->now, seen);
 }
 
-/* --- the kernel's records ----------------------------------------------------------------------
- */
+/* --- the kernel's records -------------------------------------------------------------------- */
 
 static void touch(struct sb_fan *fan, pid_t pid)
 {

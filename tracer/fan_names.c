@@ -48,8 +48,7 @@ bool fan_name_path(int fd, char *ret)
 	return true;
 }
 
-/* --- the same mount in two namespaces ----------------------------------------------------------
- */
+/* --- the same mount in two namespaces -------------------------------------------------------- */
 
 struct search {
 	uint64_t id; /* of the mount there */

@@ -11,8 +11,7 @@
 #include "tracer/fan.h"
 #include "tracer/forks.h"
 
-/* --- marks -------------------------------------------------------------------------------------
- */
+/* --- marks ----------------------------------------------------------------------------------- */
 
 /* A mount namespace whose list of mounts is looked at. */
 struct fan_space {
@@ -56,8 +55,7 @@ typedef void (*fan_mount_fn)(void *arg, const struct fan_mount *mount);
 /* Reads an open mountinfo from its start. -errno where nobody is left in that namespace. */
 int fan_mounts_each(int list, fan_mount_fn each, void *arg);
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 /* What a mount of another namespace is called in ours. */
 struct fan_twin {
@@ -81,8 +79,7 @@ bool fan_name_path(int fd, char *ret);
 bool fan_name_real(struct fan_names *names, int fd, pid_t pid, const char *path, char *ret);
 void fan_names_free(struct fan_names *names);
 
-/* --- processes and images ----------------------------------------------------------------------
- */
+/* --- processes and images -------------------------------------------------------------------- */
 
 /* One program run by one process. */
 struct fan_image {

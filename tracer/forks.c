@@ -154,8 +154,7 @@ void sb_forks_free(struct sb_forks *f)
 	free(f);
 }
 
-/* --- who is known ------------------------------------------------------------------------------
- */
+/* --- who is known ---------------------------------------------------------------------------- */
 
 static struct member *find(const struct sb_forks *f, pid_t pid)
 {
@@ -227,8 +226,7 @@ uint64_t sb_forks_lost(const struct sb_forks *f)
 	return f->lost;
 }
 
-/* --- the rings ---------------------------------------------------------------------------------
- */
+/* --- the rings ------------------------------------------------------------------------------- */
 
 static void copy_out(const char *data, uint64_t at, void *to, size_t size)
 {

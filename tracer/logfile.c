@@ -45,8 +45,7 @@ struct sb_log_file {
 	struct piece *pieces;
 };
 
-/* --- where -------------------------------------------------------------------------------------
- */
+/* --- where ----------------------------------------------------------------------------------- */
 
 struct candidates {
 	const char *dirs[4];
@@ -69,8 +68,7 @@ static unsigned long long room_in(const char *dir)
 	return (unsigned long long)vfs.f_bavail * vfs.f_frsize;
 }
 
-/* --- what a killed run left ---------------------------------------------------------------------
- */
+/* --- what a killed run left ------------------------------------------------------------------ */
 
 /* Removes `name` in `parent` if it is ours and nobody holds its lock. */
 static void remove_stale(int parent, const char *name)

@@ -55,11 +55,8 @@ bool sb_notify_deserted(const struct sb_notify *n);
 /* The command runs under no_new_privs: set-id programs do not get their privilege. */
 bool sb_notify_unprivileged(const struct sb_notify *n);
 
-/* What this machine grants. */
-struct sb_notify_grants {
-	bool memory;   /* the command's memory can be read: paths come from there */
-	bool killable; /* a signal does not start a notification again (5.19) */
-};
-
-/* Tries it in a child. Fails with the reason and the remedy. `who` is the backend that asks. */
-int sb_notify_probe(const char *who, struct sb_notify_grants *ret, struct sb_err *err);
+/*
+ * Tries it in a child, reading its memory too: paths come from there. Fails with the reason and the
+ * remedy. `who` is the backend that asks.
+ */
+int sb_notify_probe(const char *who, struct sb_err *err);

@@ -1,64 +1,47 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/buf.h"
 #include "common/cleanup.h"
-#include "tracer/decode.h"
+#include "tracer/ask.h"
 #include "tracer/listener.h"
 #include "tracer/notify.h"
-
-/* The child names this to the kernel, and we are to read it there. */
-static const char asked_for[] = "/a path that only the probe asks for";
 
 #define ANSWER_MS 2000
 
 /* In the child: the errno of what failed. */
 static int ask(int socket)
 {
-	static struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_faccessat, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {.len = sizeof code / sizeof *code, .filter = code};
+	struct sock_filter code[SB_ASK_FILTER];
+	struct sock_fprog prog;
 	struct sb_listener_flags flags;
+
+	sb_ask_filter(SECCOMP_RET_USER_NOTIF, code, &prog);
 	int listener = sb_listener_make(&prog, &flags);
 	int rc = listener < 0 ? listener : sb_listener_send(socket, listener, &flags);
 
 	if (rc < 0)
 		return -rc;
 	close(listener);
-	/* ENOSYS: nobody answered. */
-	return syscall(SYS_faccessat, AT_FDCWD, asked_for, F_OK) < 0 && errno == ENOSYS ? ENOSYS
-											: 0;
+	return sb_ask();
 }
 
 /* 0 or -errno: the call was taken, looked at, and let go on. */
-static int answer(int listener, struct sb_notify_grants *ret)
+static int answer(int listener, bool *ret_memory)
 {
 	struct pollfd ready = {listener, POLLIN, 0};
 	struct sb_listener_room room;
-	auto_buf path = SB_BUF_INIT;
 	int rc = sb_listener_room(&room);
 
 	if (rc < 0)
 		return rc;
 	rc = poll(&ready, 1, ANSWER_MS) > 0 ? sb_listener_take(listener, &room) : -ETIMEDOUT;
 	if (rc == 0) {
-		ret->memory = sb_read_string((pid_t)room.notif->pid, room.notif->data.args[1],
-					     sizeof asked_for, &path) == 0 &&
-			      strcmp(path.s, asked_for) == 0;
+		*ret_memory = sb_ask_heard((pid_t)room.notif->pid, room.notif->data.args[1]);
 		if (!sb_listener_continue(listener, &room, room.notif->id))
 			rc = -errno;
 	}
@@ -94,9 +77,9 @@ static int explain(const char *who, int code, struct sb_err *err)
 	}
 }
 
-int sb_notify_probe(const char *who, struct sb_notify_grants *ret, struct sb_err *err)
+int sb_notify_probe(const char *who, struct sb_err *err)
 {
-	struct sb_notify_grants grants = {0};
+	bool memory = false;
 	struct sb_listener_flags flags;
 	int pair[2], status = 0, rc = 0;
 
@@ -112,8 +95,7 @@ int sb_notify_probe(const char *who, struct sb_notify_grants *ret, struct sb_err
 	close(sb_steal_fd(&its));
 	auto_fd int listener = sb_listener_receive(ours, &flags);
 	if (listener >= 0) {
-		grants.killable = flags.killable;
-		rc = answer(listener, &grants);
+		rc = answer(listener, &memory);
 		if (rc < 0)
 			(void)kill(pid, SIGKILL);
 	}
@@ -125,6 +107,11 @@ int sb_notify_probe(const char *who, struct sb_notify_grants *ret, struct sb_err
 		rc = -EPERM; /* a filter above us kills whoever asks */
 	if (rc < 0)
 		return explain(who, -rc, err);
-	*ret = grants;
+	if (!memory)
+		return sb_fail(err, SB_ESAID,
+			       "backend %s: the memory of a child may not be read, where its paths "
+			       "are (Yama: sysctl kernel.yama.ptrace_scope=1; in a container: "
+			       "--cap-add SYS_PTRACE); or take -b audit",
+			       who);
 	return 0;
 }

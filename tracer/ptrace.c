@@ -19,8 +19,7 @@
 /* Once there was one, the next is not far. */
 #define MORE_SECONDS 0.0005
 
-/* --- calls under way --------------------------------------------------------------------------
- */
+/* --- calls under way ------------------------------------------------------------------------- */
 
 static struct ptrace_pending **link_of(struct sb_ptrace *p, pid_t tid)
 {
@@ -72,8 +71,7 @@ static void cut_pending(struct sb_ptrace *p, pid_t tid)
 		sb_watch_cut(p->watch, call);
 }
 
-/* --- stops --------------------------------------------------------------------------------------
- */
+/* --- stops ----------------------------------------------------------------------------------- */
 
 /* One that was killed meanwhile goes without us. */
 static void go_on(struct sb_ptrace *p, pid_t tid, int sig)
@@ -252,8 +250,7 @@ unsigned ptrace_take(struct sb_ptrace *p, unsigned most, int wait)
 	return taken;
 }
 
-/* --- turns --------------------------------------------------------------------------------------
- */
+/* --- turns ----------------------------------------------------------------------------------- */
 
 /* True: somebody has stopped. */
 static bool await(struct sb_ptrace *p, double seconds)

@@ -37,22 +37,19 @@ struct sb_ptrace {
 	unsigned long long stops;
 };
 
-/* --- ptrace.c ------------------------------------------------------------------------------------
- */
+/* --- ptrace.c -------------------------------------------------------------------------------- */
 /*
  * Takes in what there is, so many stops at most; `wait` (0 or WNOHANG) is about the first. How many
  * there were.
  */
 unsigned ptrace_take(struct sb_ptrace *p, unsigned most, int wait);
 
-/* --- ptrace_start.c ------------------------------------------------------------------------------
- */
+/* --- ptrace_start.c -------------------------------------------------------------------------- */
 #define PTRACE_OPTIONS                                                                            \
 	(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | \
 	 PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
-/* --- ptrace_call.c -------------------------------------------------------------------------------
- */
+/* --- ptrace_call.c --------------------------------------------------------------------------- */
 /* The call that a thread enters. 0; -ESRCH: killed meanwhile; -EINVAL: of no ABI of ours. */
 int ptrace_entered(pid_t tid, struct sb_call *ret);
 /* What the call came to. 1; 0: it has not left yet; -ESRCH. */

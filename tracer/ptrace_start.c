@@ -1,8 +1,6 @@
-#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,13 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/buf.h"
 #include "common/cleanup.h"
+#include "tracer/ask.h"
 #include "tracer/ptrace_private.h"
 
-/* --- the command
- * ----------------------------------------------------------------------------------
- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 /* Without CAP_SYS_ADMIN only those filter themselves who gain nothing any more. */
 static int put_under(const struct sock_fprog *prog)
@@ -143,32 +139,22 @@ int sb_ptrace_start(struct sb_ptrace *p, struct sb_err *err)
 	return rc;
 }
 
-/* --- what this machine grants
- * ---------------------------------------------------------------------
- */
-
-/* The child names this to the kernel, and we are to be stopped there, and to read it. */
-static const char asked_for[] = "/a path that only the probe asks for";
+/* --- what this machine grants ----------------------------------------------------------------- */
 
 /* In the child: the errno of what failed; ENOSYS: nobody traced it. */
 static int ask(int socket)
 {
-	static struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_faccessat, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {.len = sizeof code / sizeof *code, .filter = code};
+	struct sock_filter code[SB_ASK_FILTER];
+	struct sock_fprog prog;
 	char byte;
 
 	if (read(socket, &byte, 1) != 1)
 		return ECANCELED;
+	sb_ask_filter(SECCOMP_RET_TRACE, code, &prog);
 	int rc = put_under(&prog);
 	if (rc < 0)
 		return -rc;
-	return syscall(SYS_faccessat, AT_FDCWD, asked_for, F_OK) < 0 && errno == ENOSYS ? ENOSYS
-											: 0;
+	return sb_ask();
 }
 
 struct probing {
@@ -178,7 +164,6 @@ struct probing {
 
 static void attend_probe(pid_t pid, struct probing *ret)
 {
-	auto_buf path = SB_BUF_INIT;
 	struct sb_call call;
 	int status;
 
@@ -190,10 +175,7 @@ static void attend_probe(pid_t pid, struct probing *ret)
 		if (status >> 16 == PTRACE_EVENT_SECCOMP) {
 			ret->stopped = true;
 			ret->info = ptrace_entered(pid, &call) == 0;
-			ret->memory =
-				ret->info &&
-				sb_read_string(pid, call.args[1], sizeof asked_for, &path) == 0 &&
-				strcmp(path.s, asked_for) == 0;
+			ret->memory = ret->info && sb_ask_heard(pid, call.args[1]);
 		}
 		(void)ptrace(PTRACE_CONT, pid, NULL, NULL);
 	}

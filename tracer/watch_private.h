@@ -86,8 +86,7 @@ struct sb_watch {
 	struct sb_buf path, real_path; /* scratch */
 };
 
-/* --- watch.c -------------------------------------------------------------------------------------
- */
+/* --- watch.c --------------------------------------------------------------------------------- */
 double watch_now(void);
 const char *watch_intern(struct sb_watch *w, const char *s);
 struct watch_process *watch_find_process(const struct sb_watch *w, pid_t pid);
@@ -103,8 +102,7 @@ uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *
 struct sb_watch_call *watch_take_call(struct sb_watch *w);
 void watch_give_call(struct sb_watch *w, struct sb_watch_call *call);
 
-/* --- watch_place.c -------------------------------------------------------------------------------
- */
+/* --- watch_place.c --------------------------------------------------------------------------- */
 /* Where `tid` stands; with_cwd: its working directory as well. */
 void watch_place(struct sb_watch *w, const struct watch_thread *t, bool with_cwd,
 		 struct watch_place *ret);
@@ -126,8 +124,7 @@ const char *watch_reach(struct sb_watch *w, const struct watch_name *name, const
 void watch_moves(struct sb_watch *w, struct sb_watch_call *call);
 void watch_moved(struct sb_watch *w, struct sb_watch_call *call, long result);
 
-/* --- watch_call.c --------------------------------------------------------------------------------
- */
+/* --- watch_call.c ---------------------------------------------------------------------------- */
 /* Tells touch `i` of the call, which came to `outcome`. */
 void watch_tell(struct sb_watch *w, struct sb_watch_call *call, unsigned i, int outcome);
 /* What is about to be made is not there yet, whatever comes of it: told before others find it. */
@@ -135,19 +132,16 @@ void watch_tell_births(struct sb_watch *w, struct sb_watch_call *call);
 /* Tells all of it. */
 void watch_tell_result(struct sb_watch *w, struct sb_watch_call *call, long result);
 
-/* --- watch_filter.c ------------------------------------------------------------------------------
- */
+/* --- watch_filter.c -------------------------------------------------------------------------- */
 /* Its own filter is to show calls to a tracer or listener, which then gets few or none of them. */
 bool watch_filters_for_a_tracer(const struct sb_watch_call *call);
 
-/* --- watch_exec.c --------------------------------------------------------------------------------
- */
+/* --- watch_exec.c ---------------------------------------------------------------------------- */
 /* The program that was asked for, and each interpreter on the way to what runs. */
 void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome,
 		     struct watch_process *image);
 void watch_tell_privilege(struct sb_watch *w, struct sb_watch_call *call);
 
-/* --- watch_guess.c -------------------------------------------------------------------------------
- */
+/* --- watch_guess.c --------------------------------------------------------------------------- */
 /* The thread is heard of: what was guessed about its last call is looked at once more. */
 void watch_settle(struct sb_watch *w, struct watch_thread *t);

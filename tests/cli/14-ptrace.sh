@@ -1,6 +1,7 @@
 # trace -b ptrace: exact outcomes, whoever calls, and that the command does not suffer from us.
 # timeout: 120
 . "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/strict.sh"
 
 sidebundle trace -b ptrace -o probe.trace true 2>probe.err ||
 	skip "ptrace of a child, and a seccomp filter: $(cat probe.err)"
@@ -49,14 +50,6 @@ check "no descriptor of ours is in the command" expect_output "$(ls /proc/self/f
 	sh -c 'sidebundle trace -b ptrace ls /proc/self/fd | wc -l'
 
 # --- time, and who lives on ----------------------------------------------------------------------------
-nobody() { # COMMAND LINE
-	for ((i = 0; i < 50; i++)); do
-		pgrep -u "$(id -u)" -fx "$1" >/dev/null || return 0
-		sleep 0.1
-	done
-	pgrep -a -u "$(id -u)" -fx "$1"
-	return 1
-}
 check "its time is up, and what it started is gone" expect_status 124 \
 	sidebundle trace -b ptrace --timeout 1 sh -c 'setsid sleep 79.7 & sleep 79.7'
 check "all of it" nobody 'sleep 79.7'
@@ -106,32 +99,7 @@ ends() {
 check "the watcher is killed, and the command with it" ends
 
 # --- set-id programs, io_uring, and other tracers ----------------------------------------------------------
-if [ "$(id -u)" -ne 0 ]; then
-	setid=$(for p in /usr/bin/{su,newgrp,gpasswd,mount,chage}; do test -u "$p" && echo "$p" && break; done)
-	if [ -n "$setid" ]; then
-		check "a set-id program is noted, with the way out" \
-			expect_match "^sidebundle: .*$setid \\(privilege-lost\\).*-b audit" \
-			sidebundle trace -b ptrace -o setid.trace "$setid" --help
-	else
-		skip_check "a set-id program is noted, with the way out" "a program with that bit on this machine"
-	fi
-fi
-mkdir rings
-uring() { # refuse|allow: whether it is noted
-	rm -rf rings/*
-	sidebundle trace -b ptrace --io-uring="$1" -o "uring-$1" "$SB_TARGETS/uring" "$PWD/rings" \
-		>/dev/null 2>&1 || return 1
-	case $1 in
-	refuse) ! tail -n 1 "uring-$1" | grep -q io_uring ;;
-	allow) tail -n 1 "uring-$1" | grep -q io_uring ;;
-	esac
-}
-check "io_uring is refused, and nothing goes unseen" uring refuse
-if grep -qx 0 /proc/sys/kernel/io_uring_disabled 2>/dev/null; then
-	check "or allowed, and noted" uring allow
-else
-	skip_check "or allowed, and noted" "io_uring on this machine"
-fi
+hold_privileges ptrace
 debugger() { # COMMAND...: refused, and noted with a word
 	expect_match '^sidebundle: .*could not trace what is traced already: .* \(debugger\)' \
 		sidebundle trace -b ptrace -o debugger.trace "$@"

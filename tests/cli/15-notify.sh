@@ -2,6 +2,7 @@
 # that listen to notifications are held to the same (16-hybrid.sh).
 # timeout: 120
 . "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/strict.sh"
 b=${NOTIFYING:-notify}
 
 sidebundle trace -b $b -o probe.trace true 2>probe.err ||
@@ -51,14 +52,6 @@ check "no descriptor of ours is in the command" expect_output "$(ls /proc/self/f
 # --- time, and who lives on ----------------------------------------------------------------------------
 check "its time is up, and what it started is gone" expect_status 124 \
 	sidebundle trace -b $b --timeout 1 sh -c 'setsid sleep 77.7 & sleep 77.7'
-nobody() { # COMMAND LINE
-	for ((i = 0; i < 50; i++)); do
-		pgrep -u "$(id -u)" -fx "$1" >/dev/null || return 0
-		sleep 0.1
-	done
-	pgrep -a -u "$(id -u)" -fx "$1"
-	return 1
-}
 check "all of it" nobody 'sleep 77.7'
 
 outlive() { # hands out a daemon that opens a file when the trace has ended
@@ -101,20 +94,5 @@ check "we are killed, and the command goes on" survives
 check "and nobody stands by any more" nobody 'sb-standby'
 
 # --- io_uring, and set-id programs -------------------------------------------------------------------------
-mkdir rings
-uring() { # refuse|allow: whether it is noted
-	rm -rf rings/*
-	sidebundle trace -b $b --io-uring="$1" -o "uring-$1.trace" "$SB_TARGETS/uring" "$PWD/rings" \
-		>/dev/null 2>&1 || return 1
-	case $1 in
-	refuse) ! tail -n 1 "uring-$1.trace" | grep -q io_uring ;;
-	allow) tail -n 1 "uring-$1.trace" | grep -q io_uring ;;
-	esac
-}
-check "io_uring is refused, and nothing goes unseen" uring refuse
-if grep -qx 0 /proc/sys/kernel/io_uring_disabled 2>/dev/null; then
-	check "or allowed, and noted" uring allow
-else
-	skip_check "or allowed, and noted" "io_uring on this machine"
-fi
+hold_privileges "$b"
 check "an unknown way of it" expect_status 2 sidebundle trace --io-uring=maybe true

@@ -38,6 +38,10 @@ check "processes are those that notify knows" tree
 check "auto takes it" expect_match 'auto: takes hybrid' sidebundle trace --log-level info -o t true
 check "but not within a trace" expect_match 'takes (ptrace|audit).*not hybrid' \
 	sidebundle trace -b hybrid -o out.trace sidebundle trace --log-level info -o in.trace true
-check "memory that is closed: as audit does" expect_status 0 \
-	"$SB_TOOLS/lockdown" no-ptrace no-memory -- sidebundle trace -b hybrid -o closed.trace cat plain
+closed() { # refused, with the reason: it becomes no other backend
+	expect_status 125 "$SB_TOOLS/lockdown" no-ptrace no-memory -- sidebundle trace -b hybrid -o closed.trace cat plain &&
+		expect_match 'backend hybrid: the memory of a child may not be read.*-b audit' \
+			"$SB_TOOLS/lockdown" no-ptrace no-memory -- sidebundle trace -b hybrid -o closed.trace cat plain
+}
+check "memory that is closed" closed
 check "no log is left behind" no_stale_log

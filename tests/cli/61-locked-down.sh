@@ -40,7 +40,7 @@ if [ "$(auto_takes "" 1)" = hybrid ]; then
 	done <<-END
 		hybrid
 		hybrid no-ptrace
-		hybrid no-ptrace no-memory
+		audit no-ptrace no-memory
 		hybrid no-userns
 		audit no-seccomp
 		audit no-ptrace no-seccomp

@@ -13,9 +13,7 @@
 
 TestSuite(exec, .init = tracee_begin, .fini = tracee_end);
 
-/* --- the search along PATH
- * -----------------------------------------------------------------------------------------------
- */
+/* --- the search along PATH -------------------------------------------------------------------- */
 
 struct search {
 	char tried[8192]; /* candidates, each followed by a blank */

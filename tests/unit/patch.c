@@ -61,8 +61,7 @@ Test(x86, tells_where_jumps_go)
 	cr_expect(insn.has_target && insn.target == 16);
 }
 
-/* --- whole files ---------------------------------------------------------------------------------
- */
+/* --- whole files ----------------------------------------------------------------------------- */
 
 /* A file with one section of code and three headers: two to load, and a note to give up. */
 struct file {

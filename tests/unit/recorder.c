@@ -8,9 +8,7 @@
 TestSuite(recorder, .init = tracee_begin, .fini = tracee_end);
 TestSuite(recorder_start, .init = tracee_log, .fini = tracee_end);
 
-/* --- who is traced
- * ------------------------------------------------------------------------------------------------
- */
+/* --- who is traced ---------------------------------------------------------------------------- */
 
 Test(recorder, hello)
 {
@@ -315,9 +313,7 @@ Test(recorder, repeats_are_an_image_s_own)
 		cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "/told", i)->head.count, 2));
 }
 
-/* --- where
- * -----------------------------------------------------------------------------------------------
- */
+/* --- where ------------------------------------------------------------------------------------ */
 
 Test(recorder, each_move_is_a_generation)
 {

@@ -1,0 +1,43 @@
+# What the cases of backends that see every system call share; source it after lib.sh.
+#
+#	nobody COMMAND-LINE	nobody of this account runs it any more, give or take a moment
+#	hold_privileges BACKEND	checks: what it does about io_uring, and set-id programs
+nobody() {
+	for ((i = 0; i < 50; i++)); do
+		pgrep -u "$(id -u)" -fx "$1" >/dev/null || return 0
+		sleep 0.1
+	done
+	pgrep -a -u "$(id -u)" -fx "$1"
+	return 1
+}
+
+# The program falls back; or it is let, and the trace says so.
+_uring() { # BACKEND refuse|allow
+	local trace=uring-$2.trace
+	rm -rf rings && mkdir rings
+	sidebundle trace -b "$1" --io-uring="$2" -o "$trace" "$SB_TARGETS/uring" "$PWD/rings" >/dev/null 2>&1 || return 1
+	case $2 in
+	refuse) ! tail -n 1 "$trace" | grep -q io_uring ;;
+	allow) tail -n 1 "$trace" | grep -q io_uring ;;
+	esac
+}
+
+hold_privileges() {
+	local setid p name="a set-id program is noted, with the way out"
+	check "io_uring is refused, and nothing goes unseen" _uring "$1" refuse
+	if grep -qx 0 /proc/sys/kernel/io_uring_disabled 2>/dev/null; then
+		check "or allowed, and noted" _uring "$1" allow
+	else
+		skip_check "or allowed, and noted" "io_uring on this machine"
+	fi
+	[ "$(id -u)" -ne 0 ] || return 0
+	for p in /usr/bin/{su,newgrp,gpasswd,mount,chage}; do
+		test -u "$p" && setid=$p && break
+	done
+	if [ -n "${setid:-}" ]; then
+		check "$name" expect_match "^sidebundle: .*$setid \\(privilege-lost\\).*-b audit" \
+			sidebundle trace -b "$1" -o setid.trace "$setid" --help
+	else
+		skip_check "$name" "a program with that bit on this machine"
+	fi
+}
