@@ -32,7 +32,8 @@ seen musl musl-gcc
 seen static gcc -static
 seen static-pie gcc -static-pie
 seen musl-static musl-gcc -static
-seen m32 gcc -m32
+# Where the machine's own headers are: another compiler's may stand in the way of gcc's link to them.
+seen m32 gcc -m32 -idirafter "/usr/include/$(gcc -print-multiarch)"
 # What was not seen into is named on stderr, by one line.
 named() {
 	local name=$1 why
