@@ -197,10 +197,9 @@ Test(elf, deep_json_ends)
 
 Test(elf, what_is_no_elf_is_told_so)
 {
-	static const char *const rows[] = {"", "\x7f",
-					   "\x7f"
-					   "EL",
-					   "#!/bin/sh\n", "GROUP ( libc.so.6 )"};
+	/* \177: in hexadecimal, the E would be one more digit. */
+	static const char *const rows[] = {"", "\177", "\177EL", "#!/bin/sh\n",
+					   "GROUP ( libc.so.6 )"};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct sb_err err = SB_ERR_INIT;
