@@ -317,6 +317,7 @@ static void number_image(struct sb_collector *c, struct image *image, struct ima
 						 .ppid = ppid,
 						 .parent = parent ? (int64_t)parent->process : -1,
 						 .forked = forked,
+						 .executed = image->greeted && !forked,
 						 .exe = image->exe,
 						 .cwd = w && *w->cwd ? w->cwd : NULL,
 					 });

@@ -231,15 +231,18 @@ static int decode_socketcall(struct decoder *d)
 
 /* --- argv ---------------------------------------------------------------------------------- */
 
-/* Reads the strings one after the other into *bytes; false: no further. */
-static bool read_argument(const struct decoder *d, uint64_t at, struct sb_buf *bytes)
-{
-	bool wide = d->call->abi == SB_ABI_X86_64 || d->call->abi == SB_ABI_AARCH64;
-	uint64_t pointer = 0;
-	size_t size = wide ? 8 : 4;
+struct argv_reader {
+	struct sb_window *pointers, *strings;
+	size_t size; /* of a pointer */
+};
 
-	return sb_read_memory(d->tid, at, &pointer, size) == 0 && pointer &&
-	       sb_read_string(d->tid, pointer, ARG_BYTES_MOST, bytes) == 0 &&
+/* Reads the strings one after the other into *bytes; false: no further. */
+static bool read_argument(const struct argv_reader *r, uint64_t at, struct sb_buf *bytes)
+{
+	uint64_t pointer = 0;
+
+	return sb_window_memory(r->pointers, at, &pointer, r->size) == 0 && pointer &&
+	       sb_window_string(r->strings, pointer, ARG_BYTES_MOST, bytes) == 0 &&
 	       sb_buf_putc(bytes, '\0') == 0;
 }
 
@@ -247,11 +250,14 @@ static bool read_argument(const struct decoder *d, uint64_t at, struct sb_buf *b
 static char **read_argv(const struct decoder *d, uint64_t array)
 {
 	bool wide = d->call->abi == SB_ABI_X86_64 || d->call->abi == SB_ABI_AARCH64;
+	/* Both lie close together, mostly: the array, and what it points to. */
+	struct sb_window pointers = {.tid = d->tid}, strings = {.tid = d->tid};
+	struct argv_reader reader = {&pointers, &strings, wide ? 8 : 4};
 	auto_buf bytes = SB_BUF_INIT;
 	size_t count = 0;
 
 	while (array && count < ARGS_MOST && bytes.len < ARG_BYTES_MOST &&
-	       read_argument(d, array + count * (wide ? 8 : 4), &bytes))
+	       read_argument(&reader, array + count * reader.size, &bytes))
 		count++;
 	char **argv = malloc((count + 1) * sizeof *argv + bytes.len);
 	if (!argv)

@@ -45,3 +45,15 @@ void sb_touches_free(struct sb_touches *touches);
 /* A NUL-terminated string of at most `most` bytes, and memory as it is: same errors. */
 int sb_read_string(pid_t tid, uint64_t address, size_t most, struct sb_buf *ret);
 int sb_read_memory(pid_t tid, uint64_t address, void *ret, size_t size);
+
+/* The same where the next thing to be read mostly lies close by: what is left of a page is read at
+ * once, and kept. To be thrown away before the tracee goes on. */
+struct sb_window {
+	pid_t tid;
+	uint64_t at;
+	size_t len; /* 0: nothing yet */
+	char bytes[4096];
+};
+
+int sb_window_memory(struct sb_window *window, uint64_t address, void *ret, size_t size);
+int sb_window_string(struct sb_window *window, uint64_t address, size_t most, struct sb_buf *ret);

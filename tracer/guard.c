@@ -10,10 +10,13 @@
 #include "tracer/filter.h"
 #include "tracer/notify.h"
 #include "tracer/proc.h"
+#include "tracer/tend.h"
 
 /* So many notices, and the command's state and our signals are looked at, however many there are.
  */
 #define NOTICES_MOST 64
+/* Nor is that left for longer once there is something to do. */
+#define BUSY_SECONDS 0.002
 
 struct sb_guard {
 	struct sb_guard_spec spec;
@@ -21,6 +24,7 @@ struct sb_guard {
 	struct sb_notify *notify;
 	struct sb_watch *watch;
 	char *cwd;
+	struct sb_watch_call *call; /* of the notice in hand */
 	uint64_t notices;
 };
 
@@ -44,17 +48,25 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 static void serve(void *arg, const struct sb_notice *notice)
 {
 	struct sb_guard *g = arg;
-	struct sb_watch_call *call = NULL;
 
 	g->notices++;
+	g->call = NULL;
 	if (g->spec.ahead)
 		g->spec.ahead(g->spec.arg, &notice->call);
-	if (sb_watch_enter(g->watch, notice->tid, &notice->call, &call) < 0 || !call)
-		return;
-	if (sb_notify_valid(g->notify, notice))
-		sb_watch_guess(g->watch, call);
-	else
-		sb_watch_drop(g->watch, call);
+	if (sb_watch_enter(g->watch, notice->tid, &notice->call, &g->call) >= 0 && g->call)
+		sb_watch_guess(g->watch, g->call);
+}
+
+static void served(void *arg, const struct sb_notice *notice, bool valid)
+{
+	struct sb_guard *g = arg;
+
+	(void)notice;
+	if (g->call && valid)
+		sb_watch_conclude(g->watch, g->call);
+	else if (g->call)
+		sb_watch_drop(g->watch, g->call);
+	g->call = NULL;
 }
 
 int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct sb_err *err)
@@ -71,7 +83,7 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 		return sb_fail(err, ENOMEM, "start the trace");
 	g->spec = *spec;
 	g->cwd = getcwd(NULL, 0);
-	struct sb_notify_spec notify = {&g->filter, born, serve, g};
+	struct sb_notify_spec notify = {&g->filter, born, serve, served, g};
 	filter.quiet_count = sb_quiet_learn(filter.quiet);
 	int rc = g->cwd ? sb_filter_make(&filter, &g->filter, err)
 			: sb_fail(err, errno, "find the working directory");
@@ -106,9 +118,16 @@ int sb_guard_start(struct sb_guard *g, char *const *envp, struct sb_err *err)
 
 int sb_guard_turn(struct sb_guard *g, double seconds, int *ret_status)
 {
-	for (int i = 0; i < NOTICES_MOST; i++)
-		if (!sb_notify_wait(g->notify, i ? 0 : seconds))
+	double until = 0, left = seconds;
+
+	/* Whoever was answered runs while we wait for the next one, not while we look around. */
+	for (int i = 0; i < NOTICES_MOST && left > 0; i++) {
+		if (!sb_notify_wait(g->notify, left))
 			break;
+		if (until == 0)
+			until = sb_tend_now() + (seconds < BUSY_SECONDS ? seconds : BUSY_SECONDS);
+		left = until - sb_tend_now();
+	}
 	sb_watch_sweep(g->watch);
 	return sb_child_wait(g->spec.trace->child, 0, ret_status);
 }

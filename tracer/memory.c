@@ -95,3 +95,35 @@ int sb_read_string(pid_t tid, uint64_t address, size_t most, struct sb_buf *ret)
 	}
 	return 0;
 }
+
+/* What the window has from there on; 0: nothing, or it cannot be read. */
+static size_t look_through(struct sb_window *w, uint64_t address)
+{
+	if (w->len && address >= w->at && address - w->at < w->len)
+		return w->len - (size_t)(address - w->at);
+	size_t size = PAGE - (size_t)(address & (PAGE - 1));
+	ssize_t n = address ? read_some(w->tid, address, w->bytes, size) : 0;
+	w->at = address;
+	w->len = n > 0 ? (size_t)n : 0;
+	return w->len;
+}
+
+int sb_window_memory(struct sb_window *window, uint64_t address, void *ret, size_t size)
+{
+	if (look_through(window, address) < size)
+		return sb_read_memory(window->tid, address, ret, size);
+	memcpy(ret, window->bytes + (address - window->at), size);
+	return 0;
+}
+
+int sb_window_string(struct sb_window *window, uint64_t address, size_t most, struct sb_buf *ret)
+{
+	size_t have = look_through(window, address);
+	const char *from = window->bytes + (address - window->at);
+	size_t len = strnlen(from, have);
+
+	/* It goes on behind the page, or is longer than it may be. */
+	if (len == have || len >= most)
+		return sb_read_string(window->tid, address, most, ret);
+	return sb_buf_add(ret, from, len);
+}

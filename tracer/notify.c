@@ -114,7 +114,10 @@ static void serve(struct sb_notify *n)
 		notice.call.args[i] = got->data.args[i];
 	if (abi >= 0)
 		n->spec.serve(n->spec.arg, &notice);
-	(void)sb_listener_continue(n->listener, &n->room, notice.id); /* killed meanwhile: fine */
+	/* Refused where it was killed meanwhile: that is as good as to ask before. */
+	bool valid = sb_listener_continue(n->listener, &n->room, notice.id);
+	if (abi >= 0)
+		n->spec.served(n->spec.arg, &notice, valid);
 }
 
 /* 1: served one; 0: there was none. `also` is another descriptor to wait for. */
@@ -141,13 +144,6 @@ int sb_notify_wait(struct sb_notify *n, double seconds)
 				    .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
 
 	return wait_for(n, &patience, n->signals);
-}
-
-bool sb_notify_valid(const struct sb_notify *n, const struct sb_notice *notice)
-{
-	uint64_t id = notice->id;
-
-	return ioctl(n->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 bool sb_notify_deserted(const struct sb_notify *n)

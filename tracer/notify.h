@@ -4,8 +4,8 @@
  *
  * Order: sb_notify_new(), sb_notify_hooks() into the child, sb_child_start() (which serves the
  * first notices already), then sb_notify_wait() again and again; sb_notify_free(). Each notice goes
- * to `serve`, and the call goes on as soon as that returns: nothing is ever changed or refused
- * here. What runs on when all is freed is answered by the standby, to its end.
+ * to `serve`, the call goes on as soon as that returns, and `served` does the rest: nothing is ever
+ * changed or refused here. What runs on when all is freed is answered by the standby, to its end.
  *
  * Works from Linux 5.5 (SECCOMP_USER_NOTIF_FLAG_CONTINUE).
  */
@@ -32,7 +32,13 @@ struct sb_notify_spec {
 	const struct sb_filter *filter; /* outlives the start of the command */
 	/* The command's process, before anything is heard of it; -errno: it is not to be. */
 	int (*born)(void *arg, pid_t pid, struct sb_err *err);
+	/*
+	 * A call that waits: all that must be known before it goes on. Then, once it does: `valid`
+	 * where it still waited till then. If not, what was read of its memory and its /proc was
+	 * maybe somebody else's, who has got its number.
+	 */
 	void (*serve)(void *arg, const struct sb_notice *notice);
+	void (*served)(void *arg, const struct sb_notice *notice, bool valid);
 	void *arg;
 };
 
@@ -45,11 +51,6 @@ const struct sb_child_hooks *sb_notify_hooks(const struct sb_notify *n);
  * of sb_child_signals() is pending.
  */
 int sb_notify_wait(struct sb_notify *n, double seconds);
-/*
- * Whether the call still waits. To be asked after its memory or its /proc was read: if not, that
- * was maybe somebody else's, who has got its number.
- */
-bool sb_notify_valid(const struct sb_notify *n, const struct sb_notice *notice);
 /* Every process under the filter has ended. */
 bool sb_notify_deserted(const struct sb_notify *n);
 /* The command runs under no_new_privs: set-id programs do not get their privilege. */

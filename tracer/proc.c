@@ -5,41 +5,72 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 
 /* Fields of /proc/PID/stat, as proc(5) numbers them. */
-enum { STATE = 3, PPID = 4, THREADS = 20, STARTED = 22 };
+enum {
+	STATE = 3,
+	PPID = 4,
+	THREADS = 20,
+	STARTED = 22,
+	START_CODE = 26,
+	START_STACK = 28,
+	ARG_START = 48
+};
 
 /* `text` stands before field STATE. sscanf would take longer than the kernel did to print it. */
 static bool parse(const char *text, struct sb_proc *ret)
 {
-	for (int field = STATE; field <= STARTED; field++) {
+	for (int field = STATE; field <= ARG_START; field++) {
 		if (*text != ' ' || !*++text)
 			return false;
-		if (field == STATE)
+		switch (field) {
+		case STATE:
 			ret->state = *text;
-		else if (field == PPID)
+			break;
+		case PPID:
 			ret->ppid = atoi(text);
-		else if (field == THREADS)
+			break;
+		case THREADS:
 			ret->threads = atoi(text);
-		else if (field == STARTED)
+			break;
+		case STARTED:
 			ret->started = strtoull(text, NULL, 10);
+			break;
+		case START_CODE:
+			ret->layout[0] = strtoull(text, NULL, 10);
+			break;
+		case START_STACK:
+			ret->layout[1] = strtoull(text, NULL, 10);
+			break;
+		case ARG_START:
+			ret->layout[2] = strtoull(text, NULL, 10);
+			break;
+		default:
+			break;
+		}
 		text = strchrnul(text, ' ');
 	}
+	/* Code alone is told to everybody, as a 1. */
+	if (!ret->layout[1])
+		memset(ret->layout, 0, sizeof ret->layout);
 	return true;
 }
 
 int sb_proc_look(pid_t pid, struct sb_proc *ret)
 {
 	char name[32], text[1024];
-	struct sb_proc proc;
+	struct sb_proc proc = {0};
+	struct stat st;
 
 	(void)snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
 	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	ssize_t n = fd < 0 || fstat(fd, &st) < 0 ? -1 : read(fd, text, sizeof text - 1);
 	if (n <= 0)
 		return -ESRCH;
+	proc.owner = st.st_uid;
 	text[n] = '\0';
 	/* The name in parentheses may hold anything, parentheses too. */
 	const char *rest = strrchr(text, ')');

@@ -13,6 +13,12 @@ struct sb_proc {
 	pid_t ppid;
 	int threads;	  /* a process that has ended but was not waited for has its first one */
 	uint64_t started; /* clock ticks since boot: with the pid, it names the process for good */
+	/*
+	 * What tells one image from the next, as exec sets it anew: where code, stack and arguments
+	 * begin. Zeroes where that is closed to us, or there is no memory any more.
+	 */
+	uint64_t layout[3];
+	uid_t owner; /* its effective user; root where it is not dumpable */
 };
 
 /* 0, or -ESRCH where there is none. */

@@ -133,8 +133,10 @@ static void entered(struct sb_ptrace *p, pid_t tid)
 		return;
 	keep(tid, &call);
 	(void)sb_watch_enter(p->watch, tid, &call, &waited);
-	if (waited && !add_pending(p, tid, waited))
+	if (waited && !add_pending(p, tid, waited)) {
 		sb_watch_guess(p->watch, waited);
+		sb_watch_conclude(p->watch, waited);
+	}
 }
 
 static void left(struct sb_ptrace *p, pid_t tid)

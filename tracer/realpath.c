@@ -17,8 +17,7 @@
 #define KNOWN_MOST 32768
 
 struct sb_real {
-	struct sb_map
-		known; /* root \0 pid \0 path without symlinks in its directory... -> answer */
+	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer */
 	struct sb_map answers; /* interned */
 	struct sb_buf full;    /* scratch */
 };
@@ -134,14 +133,16 @@ static const char *remembered(struct look *look, const char *path, bool nofollow
 			      struct sb_map_entry **ret_entry)
 {
 	struct sb_map *known = &look->real->known;
-	auto_buf key = SB_BUF_INIT;
+	struct sb_buf *key = &look->real->full;
 
 	/* The process matters only below /proc and /dev, by way of self. */
-	int own = strncmp(path, "/proc", 5) == 0 || strncmp(path, "/dev", 4) == 0 ? look->pid : 0;
-	if (sb_buf_printf(&key, "%d%c%s", own, nofollow ? 'n' : 'f', look->root) < 0 ||
-	    sb_buf_putc(&key, '\0') < 0 || sb_buf_puts(&key, path) < 0)
+	pid_t own = strncmp(path, "/proc", 5) == 0 || strncmp(path, "/dev", 4) == 0 ? look->pid : 0;
+	sb_buf_cut(key, 0);
+	if (sb_buf_add(key, &own, sizeof own) < 0 || sb_buf_putc(key, nofollow ? 'n' : 'f') < 0 ||
+	    sb_buf_puts(key, look->root) < 0 || sb_buf_putc(key, '\0') < 0 ||
+	    sb_buf_puts(key, path) < 0)
 		return untold;
-	*ret_entry = sb_map_add(known, key.s, key.len, NULL);
+	*ret_entry = sb_map_add(known, key->s, key->len, NULL);
 	return *ret_entry ? (*ret_entry)->value : untold;
 }
 

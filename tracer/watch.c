@@ -41,9 +41,11 @@ int sb_watch_new(const struct sb_watch_spec *spec, struct sb_watch **ret, struct
 	if (!w)
 		return sb_fail(err, ENOMEM, "start the watch");
 	w->spec = *spec;
-	w->moves = w->roots = 1;
+	w->moves = w->roots = w->moment = 1;
+	w->user = geteuid();
 	ssize_t n = readlink("/proc/self/ns/mnt", w->namespace, sizeof w->namespace - 1);
 	w->namespace[n < 0 ? 0 : n] = '\0';
+	w->here = watch_mount_of("/");
 	w->swept = watch_now();
 	int rc = sb_real_new(&w->real, err);
 	if (rc < 0) {
@@ -103,11 +105,21 @@ struct watch_thread *watch_find_thread(const struct sb_watch *w, pid_t tid)
 	return t;
 }
 
-static struct watch_process *add_process(struct sb_watch *w, pid_t pid,
+const struct sb_proc *watch_look(struct sb_watch *w, struct watch_process *p)
+{
+	if (p->seen_at != w->moment) {
+		if (sb_proc_look(p->pid, &p->seen) < 0)
+			return NULL;
+		p->seen_at = w->moment;
+	}
+	return &p->seen;
+}
+
+/* `seen` is what /proc says of it; NULL: that is still to be asked. */
+static struct watch_process *add_process(struct sb_watch *w, pid_t pid, const struct sb_proc *seen,
 					 struct watch_process *parent)
 {
 	struct watch_process *p = calloc(1, sizeof *p);
-	struct sb_proc proc;
 
 	if (!p) {
 		sb_sink_lost(w->spec.sink, 1);
@@ -115,9 +127,14 @@ static struct watch_process *add_process(struct sb_watch *w, pid_t pid,
 	}
 	*p = (struct watch_process){.pid = pid, .number = -1, .parent = -1};
 	p->place.root = p->place.cwd = "";
-	if (sb_proc_look(pid, &proc) == 0) {
-		p->started = proc.started;
-		p->ppid = proc.ppid;
+	if (seen) {
+		p->seen = *seen;
+		p->seen_at = w->moment;
+	}
+	seen = watch_look(w, p);
+	if (seen) {
+		p->started = seen->started;
+		p->ppid = seen->ppid;
 	}
 	if (parent) {
 		p->parent = watch_number(w, parent, NULL);
@@ -193,34 +210,37 @@ void watch_only_leader(struct sb_watch *w, struct watch_process *p)
 		}
 }
 
-/* A field of the text of /proc/TID/status; 0 where it has none. */
-static pid_t status_field(const char *text, const char *field)
+/* The process of a thread that has others beside it; 0: it is gone. */
+static pid_t leader_of(pid_t tid)
 {
-	const char *at = strstr(text, field);
+	/* The process's name comes first, and has no line of its own within: it is in so much. */
+	static const char field[] = "\nTgid:";
+	char name[32], text[512];
 
+	(void)snprintf(name, sizeof name, "/proc/%d/status", (int)tid);
+	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	const char *at = strstr(text, field);
 	return at ? (pid_t)strtol(at + strlen(field), NULL, 10) : 0;
 }
 
 struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid)
 {
 	struct watch_thread *t = watch_find_thread(w, tid);
-	/* The name comes first, and has no line of its own within: both fields are in so much. */
-	char name[32], text[512];
+	struct sb_proc seen;
 
 	if (t)
 		return t;
-	(void)snprintf(name, sizeof name, "/proc/%d/status", (int)tid);
-	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
+	if (sb_proc_look(tid, &seen) < 0)
 		return NULL;
-	text[n] = '\0';
-	pid_t pid = status_field(text, "\nTgid:");
+	pid_t pid = seen.threads == 1 ? tid : leader_of(tid);
 	if (pid <= 0)
 		return NULL;
 	struct watch_process *p = watch_find_process(w, pid);
 	if (!p)
-		p = add_process(w, pid, watch_find_process(w, status_field(text, "\nPPid:")));
+		p = add_process(w, pid, pid == tid ? &seen : NULL,
+				watch_find_process(w, seen.ppid));
 	return add_thread(w, tid, p);
 }
 
@@ -248,8 +268,12 @@ uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *
 
 uint32_t sb_watch_image(struct sb_watch *w, const struct sb_watch_image *image)
 {
+	w->moment++;
 	struct watch_thread *t = image->pid ? watch_thread(w, image->pid) : NULL;
 
+	if (t && image->executed)
+		watch_settle_hello(w, t);
+	t = t ? watch_find_thread(w, image->pid) : NULL;
 	if (t) {
 		struct watch_process *p = t->process;
 
@@ -281,7 +305,7 @@ void sb_watch_stale(struct sb_watch *w)
 void sb_watch_first(struct sb_watch *w, pid_t pid, const char *program, char *const *argv,
 		    const char *cwd)
 {
-	struct watch_process *p = add_process(w, pid, NULL);
+	struct watch_process *p = add_process(w, pid, NULL, NULL);
 
 	if (!p || !add_thread(w, pid, p))
 		return;
@@ -303,7 +327,7 @@ void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool t
 		(void)add_thread(w, child_tid, parent->process);
 	else
 		(void)add_thread(w, child_tid,
-				 add_process(w, child_tid, parent ? parent->process : NULL));
+				 add_process(w, child_tid, NULL, parent ? parent->process : NULL));
 }
 
 void sb_watch_gone(struct sb_watch *w, pid_t tid)
@@ -312,6 +336,7 @@ void sb_watch_gone(struct sb_watch *w, pid_t tid)
 
 	if (!t)
 		return;
+	w->moment++;
 	watch_settle(w, t);
 	/* An exec of another thread may have taken it off. */
 	t = watch_find_thread(w, tid);
@@ -390,6 +415,7 @@ static struct watch_thread *unsettled(const struct sb_watch *w)
 
 void sb_watch_finish(struct sb_watch *w)
 {
+	w->moment++;
 	for (struct watch_thread *t = unsettled(w); t; t = unsettled(w))
 		watch_settle(w, t);
 	sweep(w);
@@ -416,6 +442,7 @@ void sb_watch_free(struct sb_watch *w)
 		free(call);
 	}
 	sb_map_free(&w->strings);
+	watch_forget_programs(w);
 	sb_real_free(w->real);
 	sb_buf_free(&w->path);
 	sb_buf_free(&w->real_path);

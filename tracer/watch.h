@@ -4,9 +4,9 @@
  * sink.
  *
  * Order: sb_watch_new(); sb_watch_first() once the command is started; then for every call of the
- * table sb_watch_enter(), and when its outcome is known sb_watch_leave(), or sb_watch_guess() right
- * away where it never will be; _fork(), _exec(), _gone() as they come; sb_watch_finish() and
- * _free().
+ * table sb_watch_enter(), and when its outcome is known sb_watch_leave(), or sb_watch_guess() and
+ * _conclude() right away where it never will be; _fork(), _exec(), _gone() as they come;
+ * sb_watch_finish() and _free().
  *
  * A thread is named by its tid, a process by the tid of its leader. Threads that were never
  * announced are looked up in /proc. Working directory and root are remembered, until a call may
@@ -64,10 +64,11 @@ int sb_watch_enter(struct sb_watch *w, pid_t tid, const struct sb_call *call,
 void sb_watch_leave(struct sb_watch *w, struct sb_watch_call *call, long result);
 /*
  * It will not be heard of again: the outcome is looked up now, before the call goes on, as far as
- * that can tell; unknown else. Frees the call. An exec stays open until the process is heard of
- * again.
+ * that can tell; unknown else. Once it goes on, and before any other call, _conclude() tells it,
+ * and frees the call. An exec stays open until the process is heard of again.
  */
 void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call);
+void sb_watch_conclude(struct sb_watch *w, struct sb_watch_call *call);
 /* Its thread ended in the middle: it may have done its work. Frees the call. */
 void sb_watch_cut(struct sb_watch *w, struct sb_watch_call *call);
 void sb_watch_drop(struct sb_watch *w, struct sb_watch_call *call);
@@ -78,6 +79,7 @@ struct sb_watch_image {
 	pid_t ppid;
 	int64_t parent; /* number in the trace; -1 not known */
 	bool forked;
+	bool executed;	       /* it says hello itself: by its process, it is the latest image */
 	const char *exe, *cwd; /* NULL not known */
 };
 /* The number of the image that this process runs now; a new one, where it was never heard of. */

@@ -133,10 +133,11 @@ static int begin(struct sb_watch *w, struct watch_thread *t, struct sb_watch_cal
 int sb_watch_enter(struct sb_watch *w, pid_t tid, const struct sb_call *made,
 		   struct sb_watch_call **ret)
 {
-	struct watch_thread *t = watch_thread(w, tid);
 	struct sb_watch_call *call;
 
+	w->moment++;
 	*ret = NULL;
+	struct watch_thread *t = watch_thread(w, tid);
 	if (!t)
 		return -ESRCH;
 	watch_settle(w, t);

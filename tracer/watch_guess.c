@@ -14,27 +14,25 @@
 #include "common/path.h"
 #include "tracer/watch_private.h"
 
-/* Of /proc/PID/stat, counted from the state: where code, stack, arguments and environment are. */
-#define STARTCODE  23
-#define STARTSTACK 25
-#define ARG_START  45
-
 static bool denied(int code)
 {
 	return code == EACCES || code == EPERM;
 }
 
 /* Whether it may do what we may. */
-static bool like_us(const struct sb_watch *w, pid_t tid)
+static bool like_us(const struct sb_watch *w, const struct sb_watch_call *call)
 {
+	const struct watch_process *p = watch_find_process(w, call->pid);
 	char name[32];
 	struct stat st;
 
 	/* Nobody becomes another user any more. */
-	if (w->spec.no_new_privs && geteuid() != 0)
+	if (w->spec.no_new_privs && w->user != 0)
 		return true;
-	(void)snprintf(name, sizeof name, "/proc/%d", (int)tid);
-	return stat(name, &st) == 0 && st.st_uid == geteuid();
+	if (p && p->seen_at == w->moment && call->tid == call->pid)
+		return p->seen.owner == w->user;
+	(void)snprintf(name, sizeof name, "/proc/%d", (int)call->tid);
+	return stat(name, &st) == 0 && st.st_uid == w->user;
 }
 
 static int look(const char *path, bool nofollow, struct stat *ret)
@@ -210,7 +208,7 @@ static int guess(struct sb_watch *w, struct sb_watch_call *call, unsigned i)
 /* One call has one outcome: what keeps one path from working does so for both. */
 static void guess_all(struct sb_watch *w, struct sb_watch_call *call)
 {
-	bool alike = like_us(w, call->tid);
+	bool alike = like_us(w, call);
 	int first = 0;
 
 	for (unsigned i = 0; i < call->touches.count; i++) {
@@ -232,40 +230,28 @@ static void guess_all(struct sb_watch *w, struct sb_watch_call *call)
 
 /* --- once more -------------------------------------------------------------------------------- */
 
-/* What tells one image from the next: fields that exec sets anew. */
-static void memory_layout(pid_t pid, char ret[64])
+/* Zeroes where there is none to be seen. */
+static void memory_layout(struct sb_watch *w, struct watch_process *p, uint64_t ret[3])
 {
-	char name[32], text[1024];
-	unsigned field = 0;
-	size_t len = 0;
+	const struct sb_proc *seen = watch_look(w, p);
 
-	ret[0] = '\0';
-	(void)snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
-	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	char *rest = strrchr(text, ')');
-	for (char *p = rest ? strtok(rest + 1, " ") : NULL; p; p = strtok(NULL, " "), field++) {
-		/* Closed to us: zeroes. */
-		if (field == STARTSTACK && strcmp(p, "0") == 0) {
-			ret[0] = '\0';
-			return;
-		}
-		if ((field == STARTCODE || field == STARTSTACK || field == ARG_START) && len < 63)
-			len += (size_t)snprintf(ret + len, 64 - len, "%s ", p);
-	}
+	for (int i = 0; i < 3; i++)
+		ret[i] = seen ? seen->layout[i] : 0;
+}
+
+static bool same_layout(const uint64_t a[3], const uint64_t b[3])
+{
+	return memcmp(a, b, 3 * sizeof *a) == 0;
 }
 
 static void settle_exec(struct sb_watch *w, struct watch_thread *t, struct sb_watch_call *call)
 {
-	char now[64];
+	uint64_t now[3];
 	int outcome = call->names[0].outcome;
 
-	memory_layout(call->pid, now);
+	memory_layout(w, t->process, now);
 	/* Without a layout to be seen it has ended, or is not to be looked at: then as guessed. */
-	bool worked = *now && *call->before ? strcmp(now, call->before) != 0 : outcome == 0;
+	bool worked = now[1] && call->before[1] ? !same_layout(now, call->before) : outcome == 0;
 	if (worked) {
 		sb_watch_exec(w, call->pid, t->tid);
 		return;
@@ -310,18 +296,26 @@ static void settle_later(struct sb_watch *w, struct sb_watch_call *call)
 }
 
 /* An exec that another thread of the process is about to make, or has made by now. */
-static void settle_execs(struct sb_watch *w, const struct watch_process *p)
+static void settle_execs(struct sb_watch *w, struct watch_process *p)
 {
-	char now[64];
+	uint64_t now[3];
 
-	memory_layout(p->pid, now);
+	memory_layout(w, p, now);
 	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
 		for (struct watch_thread *t = w->threads[i]; t; t = t->next)
 			if (t->process == p && t->exec && t->exec->guessed &&
-			    strcmp(now, t->exec->before) != 0) {
+			    !same_layout(now, t->exec->before)) {
 				settle_exec(w, t, t->exec);
 				return;
 			}
+}
+
+void watch_settle_hello(struct sb_watch *w, struct watch_thread *t)
+{
+	if (t->exec && t->exec->guessed)
+		sb_watch_exec(w, t->process->pid, t->tid);
+	else if (t->process->execs)
+		settle_execs(w, t->process);
 }
 
 void watch_settle(struct sb_watch *w, struct watch_thread *t)
@@ -352,18 +346,31 @@ static bool leaves_traces(const struct sb_watch_call *call)
 	return false;
 }
 
+static bool is_exec(const struct sb_watch_call *call)
+{
+	return call->touches.row->act == SB_ACT_EXEC && call->touches.count;
+}
+
 void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call)
+{
+	struct watch_process *p = watch_find_process(w, call->pid);
+
+	guess_all(w, call);
+	if (is_exec(call) && p)
+		memory_layout(w, p, call->before);
+}
+
+void sb_watch_conclude(struct sb_watch *w, struct sb_watch_call *call)
 {
 	struct watch_thread *t = watch_find_thread(w, call->tid);
 
+	w->moment++;
 	if (!t) {
 		sb_watch_drop(w, call);
 		return;
 	}
 	call->guessed = true;
-	guess_all(w, call);
-	if (call->touches.row->act == SB_ACT_EXEC && call->touches.count) {
-		memory_layout(call->pid, call->before);
+	if (is_exec(call)) {
 		t->process->execs++;
 		return;
 	}

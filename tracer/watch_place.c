@@ -35,13 +35,43 @@ static void undelete(char *text)
 		text[len - tail] = '\0';
 }
 
+struct watch_mount watch_mount_of(const char *path)
+{
+	struct watch_mount ret = {0};
+#ifdef STATX_MNT_ID /* Linux 5.8 */
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &st) == 0) {
+		ret.mount = st.stx_mnt_id;
+		ret.ino = st.stx_ino;
+		ret.major = st.stx_dev_major;
+		ret.minor = st.stx_dev_minor;
+		ret.known = (st.stx_mask & STATX_MNT_ID) != 0;
+	}
+#else
+	(void)path;
+#endif
+	return ret;
+}
+
+/* The everyday case, at one look: our own root, in our own namespace. */
+static bool at_our_root(const struct sb_watch *w, pid_t tid)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof name, "/proc/%d/root", (int)tid);
+	struct watch_mount its = w->here.known ? watch_mount_of(name) : (struct watch_mount){0};
+	return its.known && its.mount == w->here.mount && its.ino == w->here.ino &&
+	       its.major == w->here.major && its.minor == w->here.minor;
+}
+
 static void look_at_root(struct sb_watch *w, pid_t tid, struct watch_place *ret)
 {
 	char root[PATH_MAX], namespace[PATH_MAX];
 
 	ret->root = "";
 	ret->foreign = false;
-	if (!read_link(root, tid, "root"))
+	if (at_our_root(w, tid) || !read_link(root, tid, "root"))
 		return;
 	if (read_link(namespace, tid, "ns/mnt") && strcmp(namespace, w->namespace) != 0) {
 		(void)snprintf(root, sizeof root, "/proc/%d/root", (int)tid);

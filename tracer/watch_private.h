@@ -1,12 +1,13 @@
 /*
  * What the parts of sb_watch share: watch.c knows who there is, watch_place.c where they stand,
- * watch_call.c what their calls come to, watch_exec.c how one image becomes another, watch_guess.c
- * what a call will come to where nobody tells.
+ * watch_call.c what their calls come to, watch_exec.c how one image becomes another,
+ * watch_program.c what its file says, watch_guess.c what a call will come to where nobody tells.
  */
 #pragma once
 
 #include "common/buf.h"
 #include "common/map.h"
+#include "tracer/proc.h"
 #include "tracer/realpath.h"
 #include "tracer/watch.h"
 
@@ -33,6 +34,8 @@ struct watch_process {
 	const char *exe; /* as executed; NULL not known */
 	struct watch_place place;
 	uint64_t cwd_stamp, root_stamp; /* of what is remembered; 0 nothing */
+	struct sb_proc seen;		/* when it was last looked at ... */
+	uint64_t seen_at;		/* ... which was in this moment; 0 never */
 	unsigned threads;
 	unsigned moving; /* calls under way that may change the place */
 	unsigned execs;	 /* guessed, and not heard of since */
@@ -66,9 +69,15 @@ struct sb_watch_call {
 	struct watch_name names[2];
 	bool moves; /* counted in the process's `moving` */
 	bool guessed;
-	char before[64]; /* of an exec that was guessed: the memory layout of the image that called
-			  */
+	uint64_t before[3]; /* of an exec that was guessed: the layout of the image that called */
 	struct sb_watch_call *next;
+};
+
+/* A directory, and the mount that it is seen by: which belongs to one namespace. */
+struct watch_mount {
+	uint64_t mount, ino;
+	uint32_t major, minor;
+	bool known;
 };
 
 struct sb_watch {
@@ -77,10 +86,14 @@ struct sb_watch {
 	struct watch_thread *threads[WATCH_BUCKETS];
 	struct watch_process *processes[WATCH_BUCKETS];
 	struct sb_map strings;
+	struct sb_map programs; /* by identity: what they say of themselves */
 	struct sb_real *real;
 	double resolved; /* when the oldest of what `real` remembers may have been looked up */
 	double swept;
+	uid_t user;		       /* our own, effective */
+	uint64_t moment;	       /* what was looked at in an earlier one is old; from 1 */
 	uint64_t moves, roots;	       /* how often somebody's place may have changed; from 1 */
+	struct watch_mount here;       /* our own root */
 	char namespace[64];	       /* of mounts: our own */
 	struct sb_watch_call *spare;   /* calls to be used again */
 	struct sb_buf path, real_path; /* scratch */
@@ -93,6 +106,8 @@ struct watch_process *watch_find_process(const struct sb_watch *w, pid_t pid);
 /* Finds, or asks /proc who it is; NULL: it is gone. */
 struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid);
 struct watch_thread *watch_find_thread(const struct sb_watch *w, pid_t tid);
+/* As /proc has it now, looked at once in a moment; NULL: it is gone. */
+const struct sb_proc *watch_look(struct sb_watch *w, struct watch_process *p);
 /* Everybody of it but the leader is gone. */
 void watch_only_leader(struct sb_watch *w, struct watch_process *p);
 /* No more will be told of the image here. */
@@ -120,6 +135,7 @@ const char *watch_real(struct sb_watch *w, const struct watch_name *name, const 
 /* A name for looking at it from here; NULL: there is none. In w->real_path. */
 const char *watch_reach(struct sb_watch *w, const struct watch_name *name, const char *within,
 			pid_t pid);
+struct watch_mount watch_mount_of(const char *path);
 /* Before and after a call that may change somebody's place. */
 void watch_moves(struct sb_watch *w, struct sb_watch_call *call);
 void watch_moved(struct sb_watch *w, struct sb_watch_call *call, long result);
@@ -142,6 +158,18 @@ void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome
 		     struct watch_process *image);
 void watch_tell_privilege(struct sb_watch *w, struct sb_watch_call *call);
 
+/* --- watch_program.c ------------------------------------------------------------------------- */
+struct watch_program {
+	const char *interpreter; /* interned; NULL: none, or it cannot be told */
+	bool script;		 /* a first line names it; else it is an ELF program's linker */
+	bool gains;		 /* privilege, but for no_new_privs; asked for only then */
+};
+
+void watch_program(struct sb_watch *w, const char *path, struct watch_program *ret);
+void watch_forget_programs(struct sb_watch *w);
+
 /* --- watch_guess.c --------------------------------------------------------------------------- */
 /* The thread is heard of: what was guessed about its last call is looked at once more. */
 void watch_settle(struct sb_watch *w, struct watch_thread *t);
+/* An image that was exec'd says hello: the exec that was guessed has worked. */
+void watch_settle_hello(struct sb_watch *w, struct watch_thread *t);

@@ -268,3 +268,35 @@ Test(decode, what_cannot_be_read)
 	cr_assert(eq(int, waitpid(pid, NULL, 0), pid));
 	cr_expect(eq(int, sb_read_memory(pid, AT(pages), &call, 8), -ESRCH));
 }
+
+/* What stands close by comes out of what was read before, and across a border it is read anew. */
+Test(decode, a_window_holds_what_is_left_of_a_page)
+{
+	char *pages =
+		mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sb_window window = {.tid = getpid()};
+	auto_buf text = SB_BUF_INIT;
+	uint64_t number = 0;
+
+	cr_assert(pages != MAP_FAILED);
+	cr_assert(eq(int, munmap(pages + 8192, 4096), 0));
+	memcpy(pages + 100, "one\0two", 8);
+	memcpy(pages + 4094, "across", 7);
+	memcpy(pages + 8192 - 4, "end", 4);
+	cr_expect(eq(int, sb_window_string(&window, AT(pages) + 100, 64, &text), 0));
+	/* No more is read of that page. */
+	memcpy(pages + 104, "TWO", 3);
+	cr_expect(eq(int, sb_window_string(&window, AT(pages) + 104, 64, &text), 0));
+	cr_expect(eq(str, text.s, "onetwo"));
+	cr_expect(eq(int, sb_window_string(&window, AT(pages) + 4094, 64, &text), 0));
+	cr_expect(eq(int, sb_window_string(&window, AT(pages) + 8192 - 4, 64, &text), 0));
+	cr_expect(eq(str, text.s, "onetwoacrossend"));
+	sb_buf_cut(&text, 0);
+	cr_expect(eq(int, sb_window_string(&window, AT(pages) + 4094, 3, &text), 0));
+	cr_expect(eq(str, text.s, "acr"));
+	cr_expect(eq(int, sb_window_memory(&window, AT(pages) + 4094, &number, 4), 0));
+	cr_expect(memcmp(&number, "acro", 4) == 0);
+	cr_expect(eq(int, sb_window_memory(&window, AT(pages) + 8192 - 2, &number, 8), -EFAULT));
+	cr_expect(eq(int, sb_window_string(&window, AT(pages) + 8192, 8, &text), -EFAULT));
+	cr_expect(eq(int, sb_window_string(&window, 0, 8, &text), -EFAULT));
+}

@@ -62,12 +62,19 @@ static void serve(void *arg, const struct sb_notice *notice)
 		h->opened |= strcmp(touches.touch[0].path, "/etc/passwd") == 0;
 	}
 	sb_touches_free(&touches);
-	h->stale += !sb_notify_valid(h->notify, notice);
+}
+
+static void served(void *arg, const struct sb_notice *notice, bool valid)
+{
+	struct heard *h = arg;
+
+	cr_assert(notice->id != 0);
+	h->stale += !valid;
 }
 
 static int start(struct heard *h, const char *path, const char *script, struct sb_err *err)
 {
-	struct sb_notify_spec spec = {&filter, born, serve, h};
+	struct sb_notify_spec spec = {&filter, born, serve, served, h};
 	char *argv[] = {(char *)(uintptr_t)path, (char *)(uintptr_t) "-c",
 			(char *)(uintptr_t)script, NULL};
 
