@@ -138,7 +138,7 @@ TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
-RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,cancel.o chunk.o entry.o exec.o exec_path.o leaf_read.o leaf_write.o next.o \
+RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,around_beneath.o cancel.o chunk.o entry.o exec.o exec_path.o leaf_read.o leaf_write.o next.o \
 	page.o plant.o popen.o recorder.o repeats.o room.o route.o share.o shell.o spawn.o spawn_dir.o start.o tell.o where.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
 

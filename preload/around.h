@@ -48,6 +48,17 @@ char *sb_around_realpath_chk(sb_realpath_chk_fn *next, const char *path, char *r
 			     unsigned long room);
 char *sb_around_canonicalize(sb_canonicalize_fn *next, const char *path);
 
+/*
+ * What libc does beneath these: realpath asks of directories on its way, fchmodat that follows no
+ * link opens the file, sem_open links what it has made (sb_tell_made: of an open that made a file).
+ */
+typedef void *sb_sem_open_fn(const char *name, int flags, unsigned mode, unsigned value);
+void sb_tell_realpath(const char *path, long raw);
+void sb_tell_fchmodat(int dirfd, const char *path, int flags, long raw);
+void *sb_around_sem_open(sb_sem_open_fn *next, const char *name, int flags, unsigned mode,
+			 unsigned value);
+void sb_tell_made(const char *path);
+
 /* DIR and struct dirent are opaque here. */
 typedef void *sb_opendir_fn(const char *path);
 typedef void *sb_fdopendir_fn(int fd);

@@ -82,7 +82,7 @@ static char *told_realpath(const char *path, char *real)
 {
 	if (!sb_hook_tells(SB_BELOW_NOTHING))
 		return real;
-	sb_tell(SB_STAT, AT_FDCWD, path, 0, real ? 0 : -(long)sb_errno_get());
+	sb_tell_realpath(path, real ? 0 : -(long)sb_errno_get());
 	return real;
 }
 

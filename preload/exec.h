@@ -49,3 +49,5 @@ const char *sb_getenv(const char *name_and_equals);
 typedef int sb_path_attempt(const char *candidate, void *context);
 int sb_path_walk(const char *file, sb_path_attempt *attempt, void *context);
 bool sb_is_glibc(void);
+/* 36 of glibc 2.36; 0: another libc. */
+int sb_glibc_minor(void);

@@ -25,13 +25,25 @@ const char *sb_getenv(const char *name_and_equals)
 	return NULL;
 }
 
+int sb_glibc_minor(void)
+{
+	static int known; /* and one more; 0 not asked yet */
+
+	if (!known) {
+		const char *(*version)(void) = sb_next("gnu_get_libc_version");
+		const char *p = version ? sb_strchr(version(), '.') : NULL;
+		int minor = 0;
+
+		for (p = p ? p + 1 : ""; *p >= '0' && *p <= '9'; p++)
+			minor = minor * 10 + (*p - '0');
+		known = minor + 1;
+	}
+	return known - 1;
+}
+
 bool sb_is_glibc(void)
 {
-	static int known; /* 1 glibc, 2 another */
-
-	if (!known)
-		known = sb_next("gnu_get_libc_version") ? 1 : 2;
-	return known == 1;
+	return sb_glibc_minor() > 0;
 }
 
 /* After these another directory may still have it. */

@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "preload/around.h"
 #include "preload/cancel.h"
 #include "preload/leaf_call.h"
 #include "preload/tell.h"
@@ -21,6 +22,8 @@ long sb_leaf_openat(int dirfd, const char *path, int flags, unsigned mode, bool 
 	if (cancel)
 		sb_cancel_end(type);
 	sb_tell_open(dirfd, path, (unsigned)flags, existed, raw);
+	if (flags & O_EXCL && raw >= 0)
+		sb_tell_made(path);
 	return raw;
 }
 

@@ -113,23 +113,11 @@ static bool fill_attributes(struct attributes *a, unsigned long mask)
 	       !set_flags(a->attr, SETSIGDEF | SETSIGMASK);
 }
 
-/* Whether this libc puts "--" before the command. */
-static bool has_dashes(void)
-{
-	const char *(*version)(void) = sb_next("gnu_get_libc_version");
-	const char *p = version ? sb_strchr(version(), '.') : NULL;
-	int minor = 0;
-
-	for (p = p ? p + 1 : ""; *p >= '0' && *p <= '9'; p++)
-		minor = minor * 10 + (*p - '0');
-	return minor >= DASHES_SINCE;
-}
-
 void sb_shell_argv(const char **argv, const char *command)
 {
 	*argv++ = "sh";
 	*argv++ = "-c";
-	if (has_dashes())
+	if (sb_glibc_minor() >= DASHES_SINCE)
 		*argv++ = "--";
 	*argv++ = command;
 	*argv = NULL;

@@ -8,6 +8,8 @@ check "what libc opens for itself" traced inside 0 "$T/inside" "$(fresh inside.d
 [ "$SB_BACKEND" != audit ] || check "and no blind spot says that it was not seen" \
 	bash -c '! tail -n 1 inside.trace | grep -q "\"libc\""'
 
+check "what libc looks at on the way" traced beneath 0 "$T/beneath" "$(fresh beneath.d)"
+
 with_libc_of() { # ROOT LINKER LIBRARY...
 	local root=$SB_ROOTS/$1 name=inside.$1
 	local lib=$root/lib/x86_64-linux-gnu linker=$2

@@ -80,6 +80,9 @@ int main(int argc, char **argv)
 
 	if (!ctx)
 		errx(125, "make a filter");
+	/* 32-bit programs run there as they do here: only what is named is refused. */
+	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW) < 0)
+		errx(125, "leave other machines' programs alone");
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++)
 		lock(ctx, argv[i]);
 	if (i + 1 >= argc)
