@@ -97,11 +97,23 @@ static const char *status_line(const char *name, char *ret, size_t size)
 	return NULL;
 }
 
+static unsigned long long capability_bits(void)
+{
+	char line[128];
+	const char *value = status_line("CapEff", line, sizeof line);
+
+	return value ? strtoull(value, NULL, 16) : 0;
+}
+
+bool sb_fact_capability(int number)
+{
+	return capability_bits() >> number & 1;
+}
+
 static void add_capabilities(struct list *l)
 {
-	char line[128], names[128] = "";
-	const char *value = status_line("CapEff", line, sizeof line);
-	unsigned long long bits = value ? strtoull(value, NULL, 16) : 0;
+	char names[128] = "";
+	unsigned long long bits = capability_bits();
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)

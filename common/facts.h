@@ -27,5 +27,7 @@ struct sb_fact {
 /* How many there are. */
 size_t sb_facts(struct sb_fact ret[SB_FACTS_MOST]);
 
+/* Whether this capability (capabilities(7), by its number) is in effect for us. */
+bool sb_fact_capability(int number);
 /* The number in a file of /proc or /sys; -1 where there is none. */
 int64_t sb_fact_number(const char *path);

@@ -21,10 +21,11 @@ struct fanotify {
 	struct sb_tend tend;
 };
 
-static void process(void *arg, const struct sb_trace_process *p)
+static void process(void *arg, const struct sb_trace_process *p, const struct sb_fan_image *image)
 {
 	struct fanotify *f = arg;
 
+	(void)image;
 	sb_sink_process(f->sink, p);
 }
 

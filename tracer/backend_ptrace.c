@@ -13,6 +13,11 @@ struct tracing {
 	struct sb_tend tend;
 };
 
+static int probe(struct sb_err *err)
+{
+	return sb_ptrace_probe("ptrace", err);
+}
+
 static bool turn(void *arg, double seconds)
 {
 	struct tracing *t = arg;
@@ -38,12 +43,13 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 	       struct sb_err *err)
 {
 	struct tracing t = {0};
+	const struct sb_ptrace_spec ptrace = {.trace = spec, .sink = sink};
 
 	t.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &t};
 	*ret_status = -1;
 	int rc = sb_tend_new(&t.tend, err);
 	if (rc == 0)
-		rc = sb_ptrace_new(spec, sink, &t.ptrace, err);
+		rc = sb_ptrace_new(&ptrace, &t.ptrace, err);
 	if (rc == 0)
 		rc = sb_ptrace_start(t.ptrace, err);
 	if (rc == 0) {
@@ -65,6 +71,6 @@ const struct sb_backend sb_backend_ptrace = {
 	.summary = "ptrace, at the calls that name a file: every program, exact outcomes",
 	.needs = "Linux 5.3, seccomp, ptrace of children",
 	.stays = 1,
-	.probe = sb_ptrace_probe,
+	.probe = probe,
 	.run = run,
 };

@@ -4,11 +4,16 @@
 #include <string.h>
 
 extern const struct sb_backend sb_backend_hybrid, sb_backend_audit, sb_backend_notify,
-	sb_backend_ptrace, sb_backend_fanotify;
+	sb_backend_ptrace, sb_backend_fanotify, sb_backend_combined;
 
 const struct sb_backend *const sb_backends[] = {
-	&sb_backend_hybrid, &sb_backend_audit,	  &sb_backend_notify,
-	&sb_backend_ptrace, &sb_backend_fanotify, NULL,
+	&sb_backend_hybrid,
+	&sb_backend_audit,
+	&sb_backend_notify,
+	&sb_backend_ptrace,
+	&sb_backend_fanotify,
+	&sb_backend_combined,
+	NULL,
 };
 
 const char *const sb_backend_auto[] = {"hybrid", "ptrace", "audit", NULL};

@@ -40,7 +40,8 @@ static const struct {
 			      "its own seccomp filter kept later events from being recorded"},
 	[SB_BLIND_PRIVILEGE_LOST] = {"privilege-lost",
 				     "ran without the privilege of its set-id bit"},
-	[SB_BLIND_URING] = {"io_uring", "used io_uring: what it opened that way was not seen"},
+	[SB_BLIND_URING] = {"io_uring",
+			    "used io_uring: what it did that way was not seen, or its opens alone"},
 	[SB_BLIND_MEMORY] = {"memory",
 			     "its memory may not be read: the paths that it named were not seen"},
 	[SB_BLIND_DEBUGGER] =

@@ -97,7 +97,7 @@ void sb_fan_wait(struct sb_fan *fan, double seconds, int also)
 
 	fds[spaces] = (struct pollfd){.fd = fan->group, .events = POLLIN};
 	fds[spaces + 1] = (struct pollfd){.fd = also, .events = POLLIN};
-	if (poll(fds, spaces + 2, (int)(seconds * 1000) + 1) > 0)
+	if (poll(fds, spaces + 2, seconds > 0 ? (int)(seconds * 1000) + 1 : 0) > 0)
 		fan_mounts_look(&fan->mounts, fds);
 }
 
@@ -227,6 +227,16 @@ void sb_fan_turn(struct sb_fan *fan)
 	fan_image_settle(fan);
 	sb_forks_poll(fan->forks, fan_image_fork, fan);
 	take_lost(fan);
+}
+
+void sb_fan_flush(struct sb_fan *fan)
+{
+	fan_image_flush(fan);
+}
+
+bool sb_fan_flushed(const struct sb_fan *fan)
+{
+	return fan->flushed;
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

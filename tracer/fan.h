@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,9 +22,18 @@
 
 struct sb_fan;
 
+/* An image by what everybody can count: the how manieth process of that number, and of its execs.
+ */
+struct sb_fan_image {
+	pid_t pid;
+	uint32_t births; /* 1: the first one that had the number */
+	uint32_t execs;	 /* 0: as it was forked; the command's first one does not count */
+};
+
 struct sb_fan_spec {
 	/* What was seen; process lines come before the events of the process. */
-	void (*process)(void *arg, const struct sb_trace_process *p);
+	void (*process)(void *arg, const struct sb_trace_process *p,
+			const struct sb_fan_image *image);
 	void (*event)(void *arg, const struct sb_event *ev);
 	void (*blind)(void *arg, enum sb_blind blind, const char *path);
 	void (*lost)(void *arg, uint64_t count);
@@ -36,11 +46,18 @@ void sb_fan_free(struct sb_fan *fan);
 /* The command, which has been started. `program` (absolute), `argv` and `cwd` outlive the fan. */
 void sb_fan_first(struct sb_fan *fan, pid_t pid, const char *program, char *const *argv,
 		  const char *cwd);
-/* Waits at most so long for something to read; for `also` to be readable, too (-1: nothing). */
+/*
+ * Waits at most so long for something to read; for `also` to be readable, too (-1: nothing). Looks
+ * for what was mounted, as well.
+ */
 void sb_fan_wait(struct sb_fan *fan, double seconds, int also);
 /* Reads all that is there. */
 void sb_fan_turn(struct sb_fan *fan);
 /* As sb_collector_running(). */
 size_t sb_fan_running(const struct sb_fan *fan, pid_t *pids, size_t cap);
+/* Tells what is held back. */
+void sb_fan_flush(struct sb_fan *fan);
+/* Some of it was told before its time: who wrote to a file that was open then is a guess. */
+bool sb_fan_flushed(const struct sb_fan *fan);
 /* Reads the last, tells what was held back, and who lives on. */
 void sb_fan_finish(struct sb_fan *fan);

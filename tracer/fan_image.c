@@ -24,6 +24,17 @@ static void out_of_memory(struct sb_fan *fan)
 	fan->spec.lost(fan->spec.arg, 1);
 }
 
+/* A process is born with that number. */
+static uint32_t count_birth(struct sb_fan *fan, pid_t pid)
+{
+	struct sb_map_entry *e = sb_map_add(&fan->births, (const char *)&pid, sizeof pid, NULL);
+
+	if (!e)
+		return 0;
+	e->value = (char *)e->value + 1;
+	return (uint32_t)(uintptr_t)e->value;
+}
+
 static struct fan_image *new_image(struct sb_fan *fan, struct fan_image *from, pid_t pid,
 				   pid_t ppid, bool forked)
 {
@@ -33,11 +44,14 @@ static struct fan_image *new_image(struct sb_fan *fan, struct fan_image *from, p
 		out_of_memory(fan);
 		return NULL;
 	}
+	bool born = forked || !from;
 	*image = (struct fan_image){.number = -1,
 				    .parent = from,
 				    .older = fan->images,
 				    .pid = pid,
 				    .ppid = ppid,
+				    .births = born ? count_birth(fan, pid) : from->births,
+				    .execs = born ? 0 : from->execs + 1,
 				    .forked = forked};
 	fan->images = image;
 	return image;
@@ -87,6 +101,7 @@ void fan_image_free(struct sb_fan *fan)
 	for (size_t i = 0; i < fan->processes.count; i++)
 		free(fan->processes.entries[i].value);
 	sb_map_free(&fan->processes);
+	sb_map_free(&fan->births);
 	for (size_t i = 0; i < fan->held.count; i++)
 		free(fan->held.entries[i].value);
 	sb_map_free(&fan->held);
@@ -177,7 +192,8 @@ static void introduce(struct sb_fan *fan, struct fan_image *image)
 		line.cwd = fan->cwd;
 		line.argv = (const char *const *)fan->argv;
 	}
-	fan->spec.process(fan->spec.arg, &line);
+	fan->spec.process(fan->spec.arg, &line,
+			  &(struct sb_fan_image){image->pid, image->births, image->execs});
 }
 
 static void tell(struct sb_fan *fan, const struct fan_image *image, enum sb_kind kind, int outcome,

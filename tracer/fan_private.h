@@ -88,6 +88,7 @@ struct fan_image {
 	struct fan_image *next;	  /* what the same process exec'd after it */
 	struct fan_image *older;  /* of all that there are */
 	pid_t pid, ppid;
+	uint32_t births, execs; /* see struct sb_fan_image */
 	bool forked;
 	const char *exe;
 };
@@ -117,6 +118,7 @@ struct sb_fan {
 	struct fan_mounts mounts;
 	struct fan_names names;
 	struct sb_map processes; /* pid_t -> struct fan_process *, NULL for one that is gone */
+	struct sb_map births;	 /* pid_t -> how many had that number */
 	struct sb_map strings;	 /* interned */
 	struct sb_map held;	 /* image, path -> struct fan_held * */
 	bool flushed;		 /* some that were held were told before their time */

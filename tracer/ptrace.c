@@ -127,6 +127,8 @@ static void entered(struct sb_ptrace *p, pid_t tid)
 	struct sb_watch_call *waited = NULL;
 	struct sb_call call;
 
+	if (p->spec.before)
+		p->spec.before(p->spec.arg);
 	/* Signals may have kept an exit from us. */
 	cut_pending(p, tid);
 	if (ptrace_entered(tid, &call) < 0)
@@ -183,7 +185,7 @@ static void grouped(struct sb_ptrace *p, pid_t tid, int sig)
 	}
 	(void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 	if (p->watch && tid == p->command)
-		sb_child_stopped(p->trace->child, sig);
+		sb_child_stopped(p->spec.trace->child, sig);
 }
 
 /* Once all is told, it is only let go on. */
@@ -227,7 +229,7 @@ static void gone(struct sb_ptrace *p, pid_t tid, int status)
 	cut_pending(p, tid);
 	sb_watch_gone(p->watch, tid);
 	if (tid == p->command) {
-		p->trace->child->pid = 0;
+		p->spec.trace->child->pid = 0;
 		p->status = status;
 		p->ended = true;
 	}
@@ -266,7 +268,7 @@ static bool await(struct sb_ptrace *p, double seconds)
 	sigaddset(&set, SIGCHLD);
 	int sig = sigtimedwait(&set, &info, &patience);
 	if (sig > 0 && sig != SIGCHLD && p->watch)
-		sb_child_signalled(p->trace->child, sig, info.si_code);
+		sb_child_signalled(p->spec.trace->child, sig, info.si_code);
 	return sig == SIGCHLD;
 }
 

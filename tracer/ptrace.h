@@ -19,11 +19,24 @@
 #include "common/err.h"
 #include "tracer/backend.h"
 #include "tracer/sink.h"
+#include "tracer/watch.h"
 
 struct sb_ptrace;
 
-int sb_ptrace_new(const struct sb_trace_spec *trace, struct sb_sink *sink, struct sb_ptrace **ret,
-		  struct sb_err *err);
+struct sb_ptrace_spec {
+	const struct sb_trace_spec *trace; /* outlives the run */
+	struct sb_sink *sink;
+	/* For who watches by other means, too; each may be NULL. None is called once it is
+	 * finished. */
+	void (*started)(void *arg, pid_t pid); /* the command: about to exec */
+	void (*before)(void *arg); /* a call is about to be made that may change names */
+	/* As of struct sb_watch_spec. */
+	void (*met)(void *arg, enum sb_watch_step step, pid_t pid, uint32_t number);
+	void (*told)(void *arg, const struct sb_event *ev);
+	void *arg;
+};
+
+int sb_ptrace_new(const struct sb_ptrace_spec *spec, struct sb_ptrace **ret, struct sb_err *err);
 void sb_ptrace_free(struct sb_ptrace *p);
 
 /* Starts the command; -errno of execve where that failed. */
@@ -40,5 +53,5 @@ void sb_ptrace_finish(struct sb_ptrace *p);
 /* Lets everybody go on who is left, and returns when nobody is. */
 void sb_ptrace_serve(void *p);
 
-/* Tries it on a child. Fails with the reason and the remedy. */
-int sb_ptrace_probe(struct sb_err *err);
+/* Tries it on a child. Fails with the reason and the remedy. `who` is the backend that asks. */
+int sb_ptrace_probe(const char *who, struct sb_err *err);

@@ -23,8 +23,7 @@ struct ptrace_pending {
 };
 
 struct sb_ptrace {
-	const struct sb_trace_spec *trace; /* gone with `watch` */
-	struct sb_sink *sink;
+	struct sb_ptrace_spec spec; /* what it points to is gone with `watch` */
 	struct sb_child_hooks hooks;
 	struct sb_filter filter;
 	struct sb_watch *watch; /* NULL before the command is seized, and when all is told */

@@ -1,3 +1,4 @@
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/facts.h"
 #include "tracer/ask.h"
 #include "tracer/ptrace_private.h"
 
@@ -56,7 +58,11 @@ static int attend(void *arg, pid_t pid, int up, struct sb_err *err)
 {
 	struct sb_ptrace *p = arg;
 	struct pollfd fds[] = {{p->our_end, POLLIN, 0}, {up, POLLIN, 0}};
-	struct sb_watch_spec spec = {.sink = p->sink, .backend = "ptrace"};
+	struct sb_watch_spec spec = {.sink = p->spec.sink,
+				     .backend = "ptrace",
+				     .met = p->spec.met,
+				     .told = p->spec.told,
+				     .arg = p->spec.arg};
 	char unprivileged;
 	int rc = seize(p, pid, err);
 
@@ -66,33 +72,34 @@ static int attend(void *arg, pid_t pid, int up, struct sb_err *err)
 		continue;
 	if (!(fds[0].revents & POLLIN) || read(p->our_end, &unprivileged, 1) != 1)
 		return 0;
-	spec.no_new_privs = unprivileged;
+	/* A tracer without that right takes it from who is started with more, as well. */
+	spec.no_new_privs = unprivileged || !sb_fact_capability(CAP_SYS_PTRACE);
 	rc = sb_watch_new(&spec, &p->watch, err);
 	if (rc < 0)
 		return rc;
 	p->command = pid;
-	sb_watch_first(p->watch, pid, p->trace->program, p->trace->argv, p->cwd);
+	sb_watch_first(p->watch, pid, p->spec.trace->program, p->spec.trace->argv, p->cwd);
+	if (p->spec.started)
+		p->spec.started(p->spec.arg, pid);
 	/* Until it has exec'd or ended, whatever it does is a stop. */
 	while (poll(&fds[1], 1, 0) == 0 && !p->deserted)
 		(void)ptrace_take(p, 1, 0);
 	return 0;
 }
 
-int sb_ptrace_new(const struct sb_trace_spec *trace, struct sb_sink *sink, struct sb_ptrace **ret,
-		  struct sb_err *err)
+int sb_ptrace_new(const struct sb_ptrace_spec *spec, struct sb_ptrace **ret, struct sb_err *err)
 {
 	struct sb_ptrace *p = calloc(1, sizeof *p);
 	struct sb_filter_spec filter = {
 		.action = SECCOMP_RET_TRACE,
-		.refuse_uring = !trace->allow_uring,
+		.refuse_uring = !spec->trace->allow_uring,
 		.with_tracers = true,
 	};
 	int pair[2] = {-1, -1};
 
 	if (!p)
 		return sb_fail(err, ENOMEM, "start the trace");
-	p->trace = trace;
-	p->sink = sink;
+	p->spec = *spec;
 	p->hooks = (struct sb_child_hooks){enter, attend, p, "put itself under a seccomp filter"};
 	p->cwd = getcwd(NULL, 0);
 	int rc = p->cwd ? sb_filter_make(&filter, &p->filter, err)
@@ -125,7 +132,7 @@ void sb_ptrace_free(struct sb_ptrace *p)
 
 int sb_ptrace_start(struct sb_ptrace *p, struct sb_err *err)
 {
-	const struct sb_trace_spec *trace = p->trace;
+	const struct sb_trace_spec *trace = p->spec.trace;
 	/* As the user wrote it: a script is told this name, and may print it. */
 	const char *file = strchr(trace->argv[0], '/') ? trace->argv[0] : trace->program;
 
@@ -194,69 +201,73 @@ static bool traced_already(void)
 	return traced;
 }
 
-static int refused(int code, struct sb_err *err)
+static int refused(const char *who, int code, struct sb_err *err)
 {
 	if (code == EPERM && traced_already())
-		return sb_fail(
-			err, SB_ESAID,
-			"backend ptrace: we are traced ourselves (a trace within a trace, or "
-			"a debugger), and a process has one tracer only: take -b audit");
+		return sb_fail(err, SB_ESAID,
+			       "backend %s: we are traced ourselves (a trace within a trace, or a "
+			       "debugger), and a process has one tracer only: take -b audit",
+			       who);
 	if (code == EPERM || code == EACCES || code == ENOSYS)
 		return sb_fail(err, SB_ESAID,
-			       "backend ptrace: ptrace(2) of a child is refused here (Yama: sysctl "
+			       "backend %s: ptrace(2) of a child is refused here (Yama: sysctl "
 			       "kernel.yama.ptrace_scope=1; in a container: --cap-add SYS_PTRACE); "
-			       "or take -b hybrid or -b audit");
-	return sb_fail(err, code, "backend ptrace: trace a child");
+			       "or take -b hybrid or -b audit",
+			       who);
+	return sb_fail(err, code, "backend %s: trace a child", who);
 }
 
-static int judge(const struct probing *seen, struct sb_err *err)
+static int judge(const char *who, const struct probing *seen, struct sb_err *err)
 {
 	if (!seen->stopped && seen->failed)
 		return sb_fail(err, SB_ESAID,
-			       "backend ptrace: seccomp(2) is refused here: %s (in a container: "
+			       "backend %s: seccomp(2) is refused here: %s (in a container: "
 			       "--security-opt seccomp=unconfined); or take -b audit",
-			       strerror(seen->failed));
+			       who, strerror(seen->failed));
 	if (!seen->stopped)
 		return sb_fail(err, SB_ESAID,
-			       "backend ptrace: a filter above us keeps its stops from us (a trace "
-			       "within a trace): take -b audit");
+			       "backend %s: a filter above us keeps its stops from us (a trace "
+			       "within a trace): take -b audit",
+			       who);
 	if (!seen->info)
 		return sb_fail(err, SB_ESAID,
-			       "backend ptrace: this kernel lacks PTRACE_GET_SYSCALL_INFO (Linux "
-			       "5.3): take -b audit");
+			       "backend %s: this kernel lacks PTRACE_GET_SYSCALL_INFO (Linux 5.3): "
+			       "take -b audit",
+			       who);
 	if (!seen->memory)
 		return sb_fail(
 			err, SB_ESAID,
-			"backend ptrace: the memory of a child may not be read, where its "
-			"paths are (in a container: --cap-add SYS_PTRACE); or take -b audit");
+			"backend %s: the memory of a child may not be read, where its paths are "
+			"(in a container: --cap-add SYS_PTRACE); or take -b audit",
+			who);
 	return 0;
 }
 
-int sb_ptrace_probe(struct sb_err *err)
+int sb_ptrace_probe(const char *who, struct sb_err *err)
 {
 	struct probing seen = {0};
 	int pair[2], rc = 0;
 	char byte = 0;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return sb_fail(err, errno, "backend ptrace: make a socket");
+		return sb_fail(err, errno, "backend %s: make a socket", who);
 	auto_fd int ours = pair[0];
 	auto_fd int its = pair[1];
 	pid_t pid = fork();
 	if (pid < 0)
-		return sb_fail(err, errno, "backend ptrace: try it in a child");
+		return sb_fail(err, errno, "backend %s: try it in a child", who);
 	if (pid == 0) {
 		close(ours);
 		_exit(ask(its));
 	}
 	close(sb_steal_fd(&its));
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(long)PTRACE_OPTIONS) < 0) {
-		rc = refused(errno, err);
+		rc = refused(who, errno, err);
 		(void)kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, 0);
 		return rc;
 	}
 	(void)!write(ours, &byte, 1); /* it has ended: so it says */
 	attend_probe(pid, &seen);
-	return judge(&seen, err);
+	return judge(who, &seen, err);
 }

@@ -56,6 +56,19 @@ int sb_watch_new(const struct sb_watch_spec *spec, struct sb_watch **ret, struct
 	return 0;
 }
 
+void watch_deliver(struct sb_watch *w, const struct sb_event *ev)
+{
+	sb_sink_event(w->spec.sink, ev);
+	if (w->spec.told)
+		w->spec.told(w->spec.arg, ev);
+}
+
+void watch_met(struct sb_watch *w, enum sb_watch_step step, const struct watch_process *p)
+{
+	if (w->spec.met)
+		w->spec.met(w->spec.arg, step, p->pid, p->number < 0 ? 0 : (uint32_t)p->number);
+}
+
 /* --- calls ------------------------------------------------------------------------------------ */
 
 struct sb_watch_call *watch_take_call(struct sb_watch *w)
@@ -147,6 +160,7 @@ static struct watch_process *add_process(struct sb_watch *w, pid_t pid, const st
 	}
 	p->next = w->processes[bucket(pid)];
 	w->processes[bucket(pid)] = p;
+	watch_met(w, SB_WATCH_BORN, p);
 	return p;
 }
 
@@ -263,6 +277,7 @@ uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *
 					      .cwd = *place.cwd ? place.cwd : NULL,
 					      .argv = (const char *const *)argv,
 				      });
+	watch_met(w, SB_WATCH_NUMBER, p);
 	return (uint32_t)p->number;
 }
 

@@ -24,12 +24,22 @@
 
 struct sb_watch;
 
+enum sb_watch_step {
+	SB_WATCH_BORN,	 /* a process was heard of for the first time */
+	SB_WATCH_BECAME, /* it runs another image from here on; not told of the command's first */
+	SB_WATCH_NUMBER, /* the image that it runs has this number in the trace */
+};
+
 struct sb_watch_spec {
 	struct sb_sink *sink;
 	const char *backend; /* static: who saw it */
-	bool no_new_privs;   /* set-id programs run without their privilege: a blind spot */
+	/* Or as good as: set-id programs run without their privilege. A blind spot. */
+	bool no_new_privs;
 	/* No more is heard of this image here. NULL: then that is all that there is of it. */
 	void (*done)(void *arg, uint32_t number);
+	/* For who keeps books of his own: both may be NULL. */
+	void (*met)(void *arg, enum sb_watch_step step, pid_t pid, uint32_t number);
+	void (*told)(void *arg, const struct sb_event *ev); /* to the sink, just now */
 	void *arg;
 };
 

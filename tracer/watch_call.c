@@ -212,7 +212,7 @@ static void deliver(struct sb_watch *w, const struct sb_watch_call *call, unsign
 		sb_sink_lost(w->spec.sink, 1);
 		return;
 	}
-	sb_sink_event(w->spec.sink, &ev);
+	watch_deliver(w, &ev);
 	if (t->kind == SB_WRITE && outcome == 0 && real)
 		sb_sink_existed(w->spec.sink, real, existed(call, i));
 }

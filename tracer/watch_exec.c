@@ -22,7 +22,7 @@ static void tell_path(struct sb_watch *w, const struct watch_name *name, const c
 			      .backend = w->spec.backend};
 
 	if (ev.path)
-		sb_sink_event(w->spec.sink, &ev);
+		watch_deliver(w, &ev);
 }
 
 void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome,
@@ -99,7 +99,7 @@ static void tell_unseen(struct sb_watch *w, struct watch_process *p, uint32_t be
 
 	p->exe = exe;
 	if (exe)
-		sb_sink_event(w->spec.sink, &ev);
+		watch_deliver(w, &ev);
 }
 
 /* The process has a number of its own for each image; the command keeps its first. */
@@ -115,6 +115,7 @@ static void begin_image(struct sb_watch *w, struct watch_process *p, char *const
 	}
 	p->parent = before;
 	p->number = -1;
+	watch_met(w, SB_WATCH_BECAME, p);
 	(void)watch_number(w, p, argv);
 	watch_done(w, before);
 }

@@ -110,6 +110,9 @@ struct watch_thread *watch_find_thread(const struct sb_watch *w, pid_t tid);
 const struct sb_proc *watch_look(struct sb_watch *w, struct watch_process *p);
 /* Everybody of it but the leader is gone. */
 void watch_only_leader(struct sb_watch *w, struct watch_process *p);
+/* To the sink, and to who wants to know what it was told. */
+void watch_deliver(struct sb_watch *w, const struct sb_event *ev);
+void watch_met(struct sb_watch *w, enum sb_watch_step step, const struct watch_process *p);
 /* No more will be told of the image here. */
 void watch_done(struct sb_watch *w, int64_t number);
 /* Its number; it is told to the sink when it first has one. `argv` may be NULL. */

@@ -10,7 +10,7 @@ _sidebundle() {
 	case $prev in
 	--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
 	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
-	-b | --backend | --trace-backend) COMPREPLY=($(compgen -W 'auto hybrid audit notify ptrace fanotify off' -- "$cur")); return ;;
+	-b | --backend | --trace-backend) COMPREPLY=($(compgen -W 'auto hybrid audit notify ptrace fanotify combined off' -- "$cur")); return ;;
 	--io-uring) COMPREPLY=($(compgen -W 'refuse allow' -- "$cur")); return ;;
 	--run-mode) COMPREPLY=($(compgen -W 'host namespace bwrap chroot auto' -- "$cur")); return ;;
 	-f | --format)

@@ -20,7 +20,7 @@ static void set_up(void)
 	struct sb_err err = SB_ERR_INIT;
 	int fd;
 
-	if (sb_ptrace_probe(&err) < 0)
+	if (sb_ptrace_probe("ptrace", &err) < 0)
 		cr_skip_test("needs ptrace of a child, and a seccomp filter: %s", err.msg);
 	fd = mkstemp(path);
 	cr_assert(fd >= 0);
@@ -63,8 +63,10 @@ static struct run watch(const char *program, const char *script, bool serve)
 
 	cr_assert(eq(int, sb_trace_create(path, &header, &writer, &err), 0), "%s", err.msg);
 	struct sb_sink_spec sink_spec = {.writer = writer, .backend = "ptrace"};
+	struct sb_ptrace_spec ptrace = {.trace = &spec};
 	cr_assert(eq(int, sb_sink_new(&sink_spec, &sink, &err), 0));
-	cr_assert(eq(int, sb_ptrace_new(&spec, sink, &p, &err), 0), "%s", err.msg);
+	ptrace.sink = sink;
+	cr_assert(eq(int, sb_ptrace_new(&ptrace, &p, &err), 0), "%s", err.msg);
 	run.rc = sb_ptrace_start(p, &err);
 	while (run.rc == 0 && !ended)
 		(void)sb_ptrace_turn(p, 1, &ended, &run.status);
