@@ -37,7 +37,8 @@ static const struct sb_option table[] = {
 struct way {
 	const char *name, *summary, *needs;
 	bool usable;
-	char why[sizeof((struct sb_err *)NULL)->msg + 256]; /* why not, and what to do */
+	char why[sizeof((struct sb_err *)NULL)->msg +
+		 256]; /* why not, and what to do; or what is in doubt */
 };
 
 struct findings {
@@ -120,6 +121,8 @@ static const struct way *find_usable(const struct findings *f, const char *name)
 
 static void examine(struct findings *f)
 {
+	const struct sb_backend *order[SB_AUTO_MOST];
+
 	for (size_t i = 0; i < WAYS_MOST && sb_backends[i]; i++) {
 		const struct sb_backend *b = sb_backends[i];
 		struct way *way = &f->backends[f->backend_count++];
@@ -127,10 +130,13 @@ static void examine(struct findings *f)
 
 		*way = (struct way){.name = b->name, .summary = b->summary, .needs = b->needs};
 		judge(way, sb_doctor_try(b, &why), &why);
+		if (way->usable && b->doubt && b->doubt(&why) < 0)
+			sb_err_line(&why, way->why, sizeof way->why);
 	}
-	for (size_t i = 0; sb_backend_auto[i] && !f->backend; i++)
-		if (find_usable(f, sb_backend_auto[i]))
-			f->backend = sb_backend_auto[i];
+	sb_backend_auto(order);
+	for (size_t i = 0; order[i] && !f->backend; i++)
+		if (find_usable(f, order[i]->name))
+			f->backend = order[i]->name;
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		struct way *way = &f->modes[f->mode_count++];
 		struct sb_err why = SB_ERR_INIT;
@@ -157,7 +163,7 @@ static void print_ways(const char *title, const struct way *ways, size_t count, 
 		printf("%-10s  %s%-4s%s  %-38s  %s\n", w->name, colored ? color : "",
 		       w->usable ? "yes" : "no", colored ? "\033[0m" : "",
 		       w->needs ? w->needs : "nothing", w->summary);
-		if (!w->usable) {
+		if (*w->why) {
 			fputs("            ", stdout);
 			sb_print_name(w->why);
 			putchar('\n');
@@ -208,7 +214,7 @@ static void put_ways(struct sb_json *json, const char *key, const struct way *wa
 		sb_json_key(json, "usable");
 		sb_json_bool(json, w->usable);
 		sb_json_key(json, "why");
-		sb_json_str(json, w->usable ? NULL : w->why);
+		sb_json_str(json, *w->why ? w->why : NULL);
 		sb_json_key(json, "needs");
 		sb_json_str(json, w->needs);
 		sb_json_key(json, "summary");

@@ -33,6 +33,8 @@ struct sb_backend {
 	const char *summary;		  /* one line of help */
 	const char *needs;		  /* in a few words; NULL: nothing of the machine */
 	int (*probe)(struct sb_err *err); /* 0: usable here; else why not, and the remedy */
+	/* Where it is usable: 0, or why `auto` is to try the next one first. NULL: never. */
+	int (*doubt)(struct sb_err *err);
 	/* Who outlives the command cannot be left alone: see tracer/apart.h. */
 	int stays;
 	/*
@@ -46,7 +48,9 @@ struct sb_backend {
 extern const struct sb_backend *const sb_backends[]; /* NULL-terminated */
 
 /* What `auto` tries, in this order: the most complete first, the cheaper one of two that are. */
-extern const char *const sb_backend_auto[]; /* NULL-terminated */
+#define SB_AUTO_MOST 8
+/* Fills `ret`, NULL-terminated. Who is in doubt on this machine comes after the next one. */
+void sb_backend_auto(const struct sb_backend *ret[SB_AUTO_MOST]);
 
 /* NULL where there is none of that name. */
 const struct sb_backend *sb_backend_find(const char *name);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -37,6 +38,24 @@ struct hybrid {
 	uint64_t moves; /* of the log, as seen last */
 };
 
+/* What is taken here, by an address space of few bits or by a limit on its size, is so there. */
+static int probe_page(struct sb_err *err)
+{
+	// NOLINTNEXTLINE(performance-no-int-to-ptr)
+	void *place = (void *)(uintptr_t)SB_PAGE;
+	void *page = mmap(place, SB_PAGE_SIZE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	int rc = page == MAP_FAILED ? -errno : page != place ? -EEXIST : 0;
+
+	if (page != MAP_FAILED)
+		(void)munmap(page, SB_PAGE_SIZE);
+	return rc == 0 ? 0
+		       : sb_fail(err, -rc,
+				 "backend hybrid: a page at %#llx, which its modules call the "
+				 "kernel from (take -b notify, which sees the same)",
+				 (unsigned long long)SB_PAGE);
+}
+
 static int probe(struct sb_err *err)
 {
 	auto_buf libexec = SB_BUF_INIT, modules = SB_BUF_INIT;
@@ -46,7 +65,7 @@ static int probe(struct sb_err *err)
 		rc = sb_audit_modules("hybrid", libexec.s, &modules, err);
 	if (rc == 0)
 		rc = sb_notify_probe("hybrid", err);
-	return rc;
+	return rc < 0 ? rc : probe_page(err);
 }
 
 /* --- what one tells the other ----------------------------------------------------------------- */
@@ -177,5 +196,6 @@ const struct sb_backend sb_backend_hybrid = {
 	.summary = "modules in programs, and notifications of all that passes them by",
 	.needs = "Linux 5.5, seccomp, memory to be read",
 	.probe = probe,
+	.doubt = sb_notify_doubt,
 	.run = run,
 };

@@ -69,5 +69,6 @@ const struct sb_backend sb_backend_notify = {
 	.summary = "seccomp notifications: every program, static ones too",
 	.needs = "Linux 5.5, seccomp, memory to be read",
 	.probe = probe,
+	.doubt = sb_notify_doubt,
 	.run = run,
 };

@@ -64,6 +64,15 @@ static int make(const struct sock_fprog *prog, bool *ret_killable)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+bool sb_listener_killable(void)
+{
+	/* Without a program: a flag that is unknown is complained of first. */
+	return seccomp(SECCOMP_SET_MODE_FILTER,
+		       SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+		       NULL) >= 0 ||
+	       errno != EINVAL;
+}
+
 int sb_listener_make(const struct sock_fprog *prog, struct sb_listener_flags *ret)
 {
 	int fd = make(prog, &ret->killable);

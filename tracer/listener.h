@@ -31,6 +31,8 @@ struct sb_listener_flags {
  * where it is under a filter with a listener already. Sets no_new_privs where it has to.
  */
 int sb_listener_make(const struct sock_fprog *prog, struct sb_listener_flags *ret);
+/* Whether waiting calls can be shielded from signals: Linux 5.19. */
+bool sb_listener_killable(void);
 /* Over a connected socket. 0 or -errno; the receiver gets a descriptor, -EPIPE where there is none.
  */
 int sb_listener_send(int socket, int listener, const struct sb_listener_flags *flags);

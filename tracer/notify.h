@@ -61,3 +61,9 @@ bool sb_notify_unprivileged(const struct sb_notify *n);
  * remedy. `who` is the backend that asks.
  */
 int sb_notify_probe(const char *who, struct sb_err *err);
+/*
+ * Where it works: 0, or why ptrace is better here. Before Linux 5.19 a signal takes a call back
+ * that waits for us, and it is made again: told twice, and with a program that is sent signals all
+ * the time (Go's, by its own scheduler) for ever.
+ */
+int sb_notify_doubt(struct sb_err *err);

@@ -115,3 +115,12 @@ int sb_notify_probe(const char *who, struct sb_err *err)
 			       who);
 	return 0;
 }
+
+int sb_notify_doubt(struct sb_err *err)
+{
+	if (sb_listener_killable())
+		return 0;
+	return sb_fail(err, SB_ESAID,
+		       "before Linux 5.19 signals make calls start again that wait to be looked at "
+		       "(Go programs may hang): -b ptrace is better here, where it works");
+}

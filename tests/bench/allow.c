@@ -1,4 +1,5 @@
-/* allow PROGRAM [ARG...]: runs it under a seccomp filter that allows all: what every filter costs. */
+/* allow PROGRAM [ARG...]: runs it under a seccomp filter that allows all: what every filter costs.
+ */
 #include <err.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

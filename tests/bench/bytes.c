@@ -1,4 +1,5 @@
-/* bytes COUNT: writes a byte into a pipe and reads it again, COUNT times: calls that name no file. */
+/* bytes COUNT: writes a byte into a pipe and reads it again, COUNT times: calls that name no file.
+ */
 #include <err.h>
 #include <stdlib.h>
 #include <unistd.h>

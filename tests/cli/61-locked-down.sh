@@ -25,8 +25,12 @@ locked() { # WHAT
 		grep -qx /etc/passwd "$name.paths"
 }
 
+told_by_trace() { # WHAT
+	on "$1" sidebundle trace --log-level info -o told.trace true 2>&1
+}
+
 for lock in "" no-ptrace no-userns no-seccomp "no-ptrace no-memory" "no-ptrace no-seccomp" \
-	"no-ptrace no-userns no-seccomp"; do
+	"no-ptrace no-userns no-seccomp" no-killable "no-killable no-ptrace"; do
 	name=${lock:-all that there is}
 	check "$name: watched" locked "$lock"
 	check "$name: doctor is right" doctor_is_right "$lock"
@@ -42,8 +46,14 @@ if [ "$(auto_takes "" 1)" = hybrid ]; then
 		hybrid no-ptrace
 		audit no-ptrace no-memory
 		hybrid no-userns
+		ptrace no-killable
+		hybrid no-killable no-ptrace
 		audit no-seccomp
 		audit no-ptrace no-seccomp
 	END
+	check "and it is told why not the cheaper one" expect_match 'not hybrid: before Linux 5\.19' \
+		told_by_trace no-killable
+	check "doctor says so too" expect_match 'before Linux 5\.19 .* -b ptrace is better here' \
+		on no-killable sidebundle doctor
 	check "namespace is not taken where it is refused" expect_output host auto_takes "no-userns" 2
 fi

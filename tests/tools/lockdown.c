@@ -1,12 +1,13 @@
 /*
  * Runs a command on a machine that grants less. For the tests.
  *
- *   lockdown no-ptrace|no-memory|no-userns|no-mount|no-seccomp... -- COMMAND...
+ *   lockdown no-ptrace|no-memory|no-userns|no-mount|no-killable|no-seccomp... -- COMMAND...
  *
  * no-ptrace: as Yama's scope 2 does, and process_vm_* with it; no-memory: nor may /proc/PID/mem be
  * read, known by offsets that no file here has; no-userns: as a container engine's
- * default profile does; no-mount: as Ubuntu's rule for user namespaces; no-seccomp: a kernel or a
- * profile without seccomp(2).
+ * default profile does; no-mount: as Ubuntu's rule for user namespaces; no-killable: as before
+ * Linux 5.19, whose notifications signals interrupt; no-seccomp: a kernel or a profile without
+ * seccomp(2).
  */
 // libs: -lseccomp
 #include <err.h>
@@ -17,6 +18,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#define WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
 
 static void refuse(scmp_filter_ctx ctx, int code, int call)
 {
@@ -62,13 +65,19 @@ static void lock(scmp_filter_ctx ctx, const char *what)
 		refuse(ctx, ENOSYS, SCMP_SYS(clone3));
 	} else if (strcmp(what, "no-mount") == 0) {
 		refuse(ctx, EACCES, SCMP_SYS(mount));
+	} else if (strcmp(what, "no-killable") == 0) {
+		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(seccomp), 1,
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, WAIT_KILLABLE, WAIT_KILLABLE)) < 0)
+			errx(125, "add a rule");
 	} else if (strcmp(what, "no-seccomp") == 0) {
 		refuse(ctx, ENOSYS, SCMP_SYS(seccomp));
 		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
 				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0)
 			errx(125, "add a rule");
 	} else {
-		errx(125, "'%s' is none of no-ptrace, no-memory, no-userns, no-mount, no-seccomp",
+		errx(125,
+		     "'%s' is none of no-ptrace, no-memory, no-userns, no-mount, no-killable, "
+		     "no-seccomp",
 		     what);
 	}
 }
@@ -86,8 +95,8 @@ int main(int argc, char **argv)
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++)
 		lock(ctx, argv[i]);
 	if (i + 1 >= argc)
-		errx(125, "usage: lockdown no-ptrace|no-memory|no-userns|no-mount|no-seccomp... -- "
-			  "COMMAND...");
+		errx(125, "usage: lockdown no-ptrace|no-memory|no-userns|no-mount|no-killable|"
+			  "no-seccomp... -- COMMAND...");
 	if (seccomp_load(ctx) < 0)
 		errx(125, "load the filter");
 	seccomp_release(ctx);
