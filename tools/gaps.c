@@ -1,6 +1,7 @@
 #include "tools/gaps.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #include "common/log.h"
 
@@ -17,9 +18,24 @@ static void warn_cut(const char *path, size_t command)
 		       path);
 }
 
+static void warn_died(const char *path, int64_t when)
+{
+	time_t at = (time_t)when;
+	char text[64] = "?";
+	struct tm tm;
+
+	if (localtime_r(&at, &tm))
+		(void)strftime(text, sizeof text, "%F %T", &tm);
+	sb_log(SB_LOG_WARN,
+	       "%s: cut short: who watched was killed (%s), and the command ran on unseen", path,
+	       text);
+}
+
 void sb_warn_gaps(const struct sb_trace *t, const char *path)
 {
-	if (!t->end.closed)
+	if (!t->end.closed && t->end.died)
+		warn_died(path, t->end.died);
+	else if (!t->end.closed)
 		warn_cut(path, 0);
 	for (size_t i = 0; i < t->header.command_count; i++)
 		if (t->commands[i].status < 0)

@@ -23,6 +23,7 @@ struct sb_trace_spec {
 	int apart;		/* stdin is /dev/null, the command's output is our stderr */
 	int allow_uring;	/* leave io_uring to the command; else it fails with ENOSYS */
 	const char *program;	/* argv[0] as it was found, absolute */
+	int trace;		/* descriptor of the trace, for who stays when we are killed */
 	struct sb_child *child; /* prepared; the backend starts it */
 	/* Of a backend that `stays`: what run() leaves to be done; NULL for the others. */
 	struct sb_afterlife *after;

@@ -83,7 +83,7 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 		return sb_fail(err, ENOMEM, "start the trace");
 	g->spec = *spec;
 	g->cwd = getcwd(NULL, 0);
-	struct sb_notify_spec notify = {&g->filter, born, serve, served, g};
+	struct sb_notify_spec notify = {spec->trace->trace, &g->filter, born, serve, served, g};
 	filter.quiet_count = sb_quiet_learn(filter.quiet);
 	int rc = g->cwd ? sb_filter_make(&filter, &g->filter, err)
 			: sb_fail(err, errno, "find the working directory");

@@ -105,7 +105,7 @@ static void serve(struct sb_notify *n)
 	/* It was killed before we came to it. */
 	if (sb_listener_take(n->listener, &n->room) < 0)
 		return;
-	__atomic_store_n(n->standby.taken, got->id, __ATOMIC_RELEASE);
+	__atomic_store_n(&n->standby.shared->taken, got->id, __ATOMIC_RELEASE);
 	int abi = sb_syscall_abi(got->data.arch, got->data.nr);
 	notice = (struct sb_notice){.id = got->id, .tid = (pid_t)got->pid};
 	notice.call.abi = abi < 0 ? SB_ABI_COUNT : (enum sb_abi)abi;
@@ -164,7 +164,7 @@ static int begin(struct sb_notify *n, pid_t pid, struct sb_err *err)
 {
 	if (ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) < 0)
 		sb_log(SB_LOG_DEBUG, "notifications are answered without SYNC_WAKE_UP (Linux 6.6)");
-	int rc = sb_standby_start(n->listener, &n->standby);
+	int rc = sb_standby_start(n->listener, n->spec.trace, &n->standby);
 	if (rc < 0)
 		return sb_fail(err, -rc, "start the process that stands by");
 	return n->spec.born(n->spec.arg, pid, err);

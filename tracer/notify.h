@@ -29,6 +29,7 @@ struct sb_notice {
 };
 
 struct sb_notify_spec {
+	int trace; /* descriptor of the trace, where it is noted that we were killed; -1: nowhere */
 	const struct sb_filter *filter; /* outlives the start of the command */
 	/* The command's process, before anything is heard of it; -errno: it is not to be. */
 	int (*born)(void *arg, pid_t pid, struct sb_err *err);

@@ -9,14 +9,17 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "tracer/listener.h"
+#include "tracer/trace.h"
 
-/* Where its two descriptors lie: below them and above is nothing. */
+/* Where its descriptors lie: below them and above is nothing. */
 #define LISTENER_AT 0
 #define PIPE_AT	    1
+#define TRACE_AT    2
 
 /* Ids are given one after the other; we may have ended between taking one and noting it. */
 #define IDS_AROUND 1024u
@@ -34,11 +37,16 @@ static void close_from(int first)
 }
 
 /* False: it cannot be done. */
-static bool move_in(int listener, int pipe)
+static bool move_in(int listener, int pipe, int trace)
 {
 	/* Out of the way of each other first. */
-	int a = fcntl(listener, F_DUPFD, PIPE_AT + 1), b = fcntl(pipe, F_DUPFD, PIPE_AT + 1);
+	int a = fcntl(listener, F_DUPFD, TRACE_AT + 1), b = fcntl(pipe, F_DUPFD, TRACE_AT + 1);
+	int c = trace < 0 ? -1 : fcntl(trace, F_DUPFD, TRACE_AT + 1);
 
+	if (c < 0)
+		close(TRACE_AT);
+	else if (dup2(c, TRACE_AT) < 0)
+		return false;
 	return a >= 0 && b >= 0 && dup2(a, LISTENER_AT) >= 0 && dup2(b, PIPE_AT) >= 0;
 }
 
@@ -64,7 +72,12 @@ static void answer_taken(struct sb_listener_room *room, uint64_t taken)
 		(void)sb_listener_continue(LISTENER_AT, room, id);
 }
 
-static void stand_by(int listener, int pipe, const uint64_t *taken)
+static void note_death(void)
+{
+	(void)sb_trace_note_death(TRACE_AT, (int64_t)time(NULL)); /* it says what it says then */
+}
+
+static void stand_by(int listener, int pipe, int trace, const struct sb_standby_shared *shared)
 {
 	struct pollfd end = {PIPE_AT, 0, 0};
 	struct sb_listener_room room;
@@ -73,18 +86,21 @@ static void stand_by(int listener, int pipe, const uint64_t *taken)
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	/* Neither the terminal nor a file system is to wait for it. */
-	if (setsid() < 0 || chdir("/") < 0 || !move_in(listener, pipe) ||
+	if (setsid() < 0 || chdir("/") < 0 || !move_in(listener, pipe, trace) ||
 	    sb_listener_room(&room) < 0)
 		_exit(1);
-	close_from(PIPE_AT + 1);
+	close_from(TRACE_AT + 1);
 	(void)prctl(PR_SET_NAME, "sb-standby");
 	(void)poll(&end, 1, -1);
-	answer_taken(&room, __atomic_load_n(taken, __ATOMIC_ACQUIRE));
+	answer_taken(&room, __atomic_load_n(&shared->taken, __ATOMIC_ACQUIRE));
+	if (!__atomic_load_n(&shared->left, __ATOMIC_ACQUIRE))
+		note_death();
+	close(TRACE_AT);
 	answer(&room);
 	_exit(0);
 }
 
-int sb_standby_start(int listener, struct sb_standby *ret)
+int sb_standby_start(int listener, int trace, struct sb_standby *ret)
 {
 	int ends[2];
 
@@ -92,30 +108,32 @@ int sb_standby_start(int listener, struct sb_standby *ret)
 		return -errno;
 	auto_fd int ours = ends[1];
 	auto_fd int its = ends[0];
-	uint64_t *taken = mmap(NULL, sizeof *taken, PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (taken == MAP_FAILED)
+	struct sb_standby_shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+						MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
 		return -errno;
 	pid_t pid = fork();
 	if (pid < 0) {
 		int failed = errno;
 
-		(void)munmap(taken, sizeof *taken);
+		(void)munmap(shared, sizeof *shared);
 		return -failed;
 	}
 	if (pid == 0) {
 		close(sb_steal_fd(&ours));
-		stand_by(listener, its, taken);
+		stand_by(listener, its, trace, shared);
 	}
-	*ret = (struct sb_standby){pid, sb_steal_fd(&ours), taken};
+	*ret = (struct sb_standby){pid, sb_steal_fd(&ours), shared};
 	return 0;
 }
 
 void sb_standby_leave(struct sb_standby *standby)
 {
+	if (standby->shared)
+		__atomic_store_n(&standby->shared->left, true, __ATOMIC_RELEASE);
 	sb_closep(&standby->pipe);
-	if (standby->taken)
-		(void)munmap(standby->taken, sizeof *standby->taken);
+	if (standby->shared)
+		(void)munmap(standby->shared, sizeof *standby->shared);
 	*standby = (struct sb_standby)SB_STANDBY_INIT;
 }
 

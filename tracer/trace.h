@@ -72,8 +72,9 @@ struct sb_trace_blind {
 };
 
 struct sb_trace_end {
-	bool closed; /* the closing line was there */
-	int status;  /* wait status of the command */
+	bool closed;  /* the closing line was there */
+	int64_t died; /* when it was noted that the writer was killed; 0: it was not */
+	int status;   /* wait status of the command */
 	uint64_t lost;
 	const struct sb_trace_blind *blind;
 	size_t blind_count;
@@ -91,6 +92,13 @@ int sb_trace_put_file(struct sb_trace_writer *w, const struct sb_trace_file *f, 
 /* Writes the closing line (totals are its own count), flushes, syncs nothing, frees w whatever
  * happens. */
 int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, struct sb_err *err);
+/* The descriptor that it writes to, for sb_trace_note_death(). */
+int sb_trace_descriptor(const struct sb_trace_writer *w);
+/*
+ * By another process, when the writer was killed: in place of what was not written whole, a line
+ * that says so. No allocation. 0 also where the trace is closed; -EINVAL where it is no file.
+ */
+int sb_trace_note_death(int trace, int64_t when);
 /* Frees without a closing line. NULL is fine. */
 void sb_trace_abandon(struct sb_trace_writer *w);
 

@@ -395,6 +395,16 @@ static int read_end(struct reader *r)
 	return 0;
 }
 
+/* Left by who stood by: nothing after it was seen. */
+static int read_death(struct reader *r)
+{
+	static const struct sb_trace_blind blind = {.blind = SB_BLIND_DIED, .count = 1};
+
+	r->trace->end.blind = &blind;
+	r->trace->end.blind_count = 1;
+	return get_number(r, "died", 0, COUNT_MOST, 0, &r->trace->end.died);
+}
+
 static int read_line(struct reader *r, size_t number)
 {
 	bool header = cJSON_HasObjectItem(r->line, "sidebundle-trace");
@@ -414,6 +424,8 @@ static int read_line(struct reader *r, size_t number)
 		return read_file(r);
 	if (cJSON_HasObjectItem(r->line, "end"))
 		return read_end(r);
+	if (cJSON_HasObjectItem(r->line, "died"))
+		return read_death(r);
 	return 0; /* of a later writer */
 }
 

@@ -114,6 +114,7 @@ static enum group group_of(enum sb_blind blind)
 	case SB_BLIND_LOST:
 	case SB_BLIND_SANDBOX:
 	case SB_BLIND_LIBC:
+	case SB_BLIND_DIED:
 		return NO_PROGRAM;
 	case SB_BLIND_DEBUGGER:
 		return REFUSED;
@@ -265,6 +266,7 @@ static int run_into(const struct job *job, struct sb_trace_spec *spec, struct sb
 		return rc;
 	}
 	hide_output(sink, run->output);
+	spec->trace = sb_trace_descriptor(writer);
 	rc = run_backend(job->backend, spec, sink, job->ret, err);
 	sb_sink_free(sink);
 	/* A trace of nothing helps nobody. */

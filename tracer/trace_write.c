@@ -249,6 +249,11 @@ int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, st
 	return rc;
 }
 
+int sb_trace_descriptor(const struct sb_trace_writer *w)
+{
+	return fileno(w->out);
+}
+
 void sb_trace_abandon(struct sb_trace_writer *w)
 {
 	if (!w)

@@ -88,7 +88,9 @@ survives() {
 		sleep 0.1
 	done
 	[ -e whole ] || { echo "the command did not get to its end"; return 1; }
-	expect_match 'cut short' sidebundle show cut.trace
+	expect_match 'cut short: who watched was killed \(2' sidebundle show cut.trace &&
+		tail -n 1 cut.trace | grep -qE '^\{"died":[0-9]+\}$' &&
+		expect_match '\(died, 1 times\)' sidebundle show --log-level info cut.trace
 }
 check "we are killed, and the command goes on" survives
 check "and nobody stands by any more" nobody 'sb-standby'

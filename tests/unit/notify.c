@@ -74,7 +74,7 @@ static void served(void *arg, const struct sb_notice *notice, bool valid)
 
 static int start(struct heard *h, const char *path, const char *script, struct sb_err *err)
 {
-	struct sb_notify_spec spec = {&filter, born, serve, served, h};
+	struct sb_notify_spec spec = {-1, &filter, born, serve, served, h};
 	char *argv[] = {(char *)(uintptr_t)path, (char *)(uintptr_t) "-c",
 			(char *)(uintptr_t)script, NULL};
 

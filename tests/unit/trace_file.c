@@ -286,3 +286,49 @@ Test(trace_file, must_be_there)
 	cr_assert(eq(int, sb_trace_load("/no/such/trace", &t, &err), -ENOENT));
 	cr_assert(eq(int, sb_trace_load("/tmp", &t, &err), -EISDIR));
 }
+
+/* In place of half a line, of any length; and not after a closing one. */
+Test(trace_file, says_that_its_writer_was_killed)
+{
+	static const size_t halves[] = {0, 1, 100, 4095, 4096, 20000};
+
+	for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+		struct sb_err err = SB_ERR_INIT;
+		struct sb_trace_writer *w = begin();
+		struct sb_trace_process p = {.id = 0, .parent = -1, .pid = 42, .exe = "/x"};
+
+		cr_assert(eq(int, sb_trace_put_process(w, &p, &err), 0));
+		sb_trace_abandon(w);
+		int fd = open(path, O_WRONLY | O_APPEND);
+		for (size_t n = 0; n < halves[i]; n++)
+			cr_assert(eq(sz, (size_t)write(fd, n ? "x" : "{", 1), 1));
+		cr_assert(eq(int, sb_trace_note_death(fd, 1700000001), 0));
+		close(fd);
+		struct sb_trace *t = load();
+		cr_expect(not(t->end.closed));
+		cr_expect(eq(i64, t->end.died, 1700000001));
+		cr_expect(eq(sz, t->process_count, 1));
+		cr_assert(eq(sz, t->end.blind_count, 1));
+		cr_expect(eq(int, t->end.blind[0].blind, SB_BLIND_DIED));
+		sb_trace_free(t);
+	}
+}
+
+Test(trace_file, says_nothing_of_a_death_where_all_was_written)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_trace_end end = {.status = 0};
+
+	cr_assert(eq(int, sb_trace_close(begin(), &end, &err), 0));
+	int fd = open(path, O_WRONLY);
+	cr_assert(eq(int, sb_trace_note_death(fd, 1700000001), 0));
+	close(fd);
+	struct sb_trace *t = load();
+	cr_expect(t->end.closed);
+	cr_expect(eq(i64, t->end.died, 0));
+	sb_trace_free(t);
+	/* What is no file is left alone. */
+	fd = open("/dev/null", O_WRONLY);
+	cr_expect(eq(int, sb_trace_note_death(fd, 1), -EINVAL));
+	close(fd);
+}
