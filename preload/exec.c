@@ -91,6 +91,11 @@ static void decide(struct sb_exec *x, const struct sb_program *program, int dirf
 			x->want.audit = false;
 			record_blind(x, SB_BLIND_STATIC_TLS, dirfd, path);
 		}
+		if (program->info & SB_PROG_GO && !sb_self()->guarded) {
+			/* It, too, hands them on past our hooks. */
+			x->want.flags = sb_flags_with(sb_self(), 'x');
+			record_blind(x, SB_BLIND_RAW, dirfd, path);
+		}
 	}
 }
 

@@ -5,26 +5,9 @@
 #include <stdbool.h>
 
 #include "preload/environ.h"
+#include "preload/inspect.h"
 #include "preload/state.h"
 #include "preload/str.h"
-
-/* Go's linker leaves a note of owner "Go". */
-static bool notes_go(const char *at, uint64_t size)
-{
-	while (size >= sizeof(Elf64_Nhdr)) {
-		const Elf64_Nhdr *note = (const Elf64_Nhdr *)at;
-		uint64_t whole = sizeof(*note) + ((note->n_namesz + 3ull) & ~3ull) +
-				 ((note->n_descsz + 3ull) & ~3ull);
-
-		if (whole > size)
-			return false;
-		if (note->n_namesz >= 2 && sb_starts((const char *)(note + 1), "Go"))
-			return true;
-		at += whole;
-		size -= whole;
-	}
-	return false;
-}
 
 static bool is_go(const ElfW(Phdr) * p, uint64_t count)
 {
@@ -35,7 +18,7 @@ static bool is_go(const ElfW(Phdr) * p, uint64_t count)
 			base = (uintptr_t)p - p[i].p_vaddr;
 	for (uint64_t i = 0; p && i < count; i++)
 		if (p[i].p_type == PT_NOTE &&
-		    notes_go((const char *)(base + p[i].p_vaddr), p[i].p_memsz))
+		    sb_notes_go((const char *)(base + p[i].p_vaddr), p[i].p_memsz))
 			return true;
 	return false;
 }

@@ -16,6 +16,7 @@
 #define MAX_HEADERS 64
 #define MAX_NEEDED  512
 #define NAME_ROOM   64
+#define NOTES_ROOM  512
 
 static bool failed(long raw)
 {
@@ -150,6 +151,32 @@ static bool needs_sanitizer(const struct elf_file *f, const Elf64_Phdr *dynamic)
 	return false;
 }
 
+bool sb_notes_go(const char *at, uint64_t size)
+{
+	while (size >= sizeof(Elf64_Nhdr)) {
+		const Elf64_Nhdr *note = (const Elf64_Nhdr *)at;
+		uint64_t whole = sizeof(*note) + ((note->n_namesz + 3ull) & ~3ull) +
+				 ((note->n_descsz + 3ull) & ~3ull);
+
+		if (whole > size)
+			return false;
+		if (note->n_namesz >= 2 && sb_starts((const char *)(note + 1), "Go"))
+			return true;
+		at += whole;
+		size -= whole;
+	}
+	return false;
+}
+
+/* Where its linker put that, it is among the first notes. */
+static bool is_go(const struct elf_file *f, const Elf64_Phdr *p)
+{
+	_Alignas(Elf64_Nhdr) char notes[NOTES_ROOM];
+	size_t size = p->p_filesz < sizeof(notes) ? p->p_filesz : sizeof(notes);
+
+	return read_at(f, p->p_offset, notes, size) && sb_notes_go(notes, size);
+}
+
 static uint64_t inspect_elf(struct elf_file *f)
 {
 	Elf64_Ehdr *e = (Elf64_Ehdr *)f->head;
@@ -170,6 +197,8 @@ static uint64_t inspect_elf(struct elf_file *f)
 				info |= SB_PROG_MUSL;
 		} else if (p.p_type == PT_DYNAMIC && needs_sanitizer(f, &p)) {
 			info |= SB_PROG_SANITIZER;
+		} else if (p.p_type == PT_NOTE && is_go(f, &p)) {
+			info |= SB_PROG_GO;
 		}
 	}
 	return info;

@@ -30,3 +30,6 @@ int sb_inspect(struct sb_log_header *log, int dirfd, const char *path, int flags
 void sb_inspect_note(struct sb_log_header *log, uint64_t key, uint64_t info);
 /* What is known of it, 0 nothing. */
 uint64_t sb_inspect_known(struct sb_log_header *log, uint64_t key);
+
+/* Whether notes, as a PT_NOTE segment holds them, tell of Go's linker: one has the owner "Go". */
+bool sb_notes_go(const char *at, uint64_t size);

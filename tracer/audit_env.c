@@ -93,6 +93,10 @@ static void decide(struct sb_program *program, const char *elf, struct sb_sink *
 	} else if (info & SB_PROG_SANITIZER) {
 		want->preload = false;
 		sb_sink_blind(sink, SB_BLIND_SANITIZER, elf, 1);
+	} else if (info & SB_PROG_GO) {
+		first->raw = true;
+		want->flags = "x";
+		sb_sink_blind(sink, SB_BLIND_RAW, elf, 1);
 	}
 }
 

@@ -36,7 +36,8 @@ int sb_collector_new(struct sb_log_file *log, struct sb_sink *sink, const struct
 	c->log = log;
 	c->sink = sink;
 	c->first = first;
-	c->root = (struct image_exec){.path = first->exe, .root = "", .unseen = first->unseen};
+	c->root = (struct image_exec){
+		.path = first->exe, .root = "", .unseen = first->unseen, .raw = first->raw};
 	c->images.process_count = 1; /* 0 is the command */
 	c->images.began = sb_proc_look(getpid(), &self) == 0 ? self.started : 0;
 	int rc = sb_real_new(&c->real, err);

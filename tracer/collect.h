@@ -28,6 +28,7 @@ struct sb_first {
 	const char *cwd;
 	pid_t pid;     /* once it is started */
 	bool unseen;   /* static: it passes our variables on to what it starts */
+	bool raw;      /* Go: so does it, once it has said hello itself */
 	bool expected; /* its dynamic linker loads our modules: silence would be a blind spot */
 };
 

@@ -250,12 +250,14 @@ static struct image *exec_parent(struct sb_collector *c, struct image *image, ui
 	if (!exec)
 		return NULL;
 	struct image *before = exec->heard;
+	bool unseen = exec->unseen || (exec->raw && before);
 	image->exe = exec->path;
-	if (exec->unseen && !c->number)
+	if (unseen && !c->number)
 		take_unseen_exec(c, image);
 	image->birth = image->root = exec->root;
-	exec->heard = image;
-	if (before && before->pid == image->pid && !exec->unseen && !c->number) {
+	if (!exec->raw || !before)
+		exec->heard = image;
+	if (before && before->pid == image->pid && !unseen && !c->number) {
 		*ret_again = true;
 		image->process = before->process;
 		before->continued = true;
@@ -263,6 +265,8 @@ static struct image *exec_parent(struct sb_collector *c, struct image *image, ui
 	}
 	if (!place && !exec->unseen && !before)
 		image->process = 0;
+	if (exec->raw && before)
+		return before;
 	return place ? images_find(&c->images, exec->image) : before;
 }
 
@@ -380,6 +384,7 @@ static void take_blind(struct sb_collector *c, struct chunk *k)
 	if (exec) {
 		exec->blind = true;
 		exec->unseen = rec->head.value == SB_BLIND_STATIC;
+		exec->raw = rec->head.value == SB_BLIND_RAW;
 	}
 	if (rec->head.value < 0 || rec->head.value >= SB_BLIND_COUNT) {
 		sb_sink_lost(c->sink, 1);

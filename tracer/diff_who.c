@@ -51,6 +51,7 @@ static bool partly(enum sb_blind blind)
 	case SB_BLIND_SANITIZER:
 	case SB_BLIND_UNREACHABLE:
 	case SB_BLIND_SILENT:
+	case SB_BLIND_RAW:
 		return false;
 	default:
 		return true;

@@ -52,6 +52,8 @@ static const struct {
 	[SB_BLIND_LIBC] = {"libc", "what its libc opened for itself was not seen"},
 	[SB_BLIND_DIED] = {"died", "who watched was killed: what was done since was not seen, and "
 				   "of what was done before, not all is told"},
+	[SB_BLIND_RAW] = {"raw", "makes its own system calls, as Go programs do: its file accesses "
+				 "were not seen"},
 };
 
 const char *sb_kind_name(enum sb_kind kind)

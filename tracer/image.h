@@ -48,7 +48,8 @@ struct image_exec {
 	bool worked;	 /* as far as is known: no failure came back */
 	bool blind;	 /* a blind spot explains why there may be no hello */
 	bool unseen;	 /* static: whoever says hello was started by it, with what it passed on */
-	struct image *heard; /* who said hello */
+	bool raw;	 /* Go: it says hello first, and then what it starts, as after `unseen` */
+	struct image *heard; /* who said hello; the first of them where `raw` */
 };
 
 struct images {

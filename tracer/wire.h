@@ -84,6 +84,7 @@ struct sb_log_prog {
 #define SB_PROG_MUSL	  (1ull << 37)
 #define SB_PROG_SCRIPT	  (1ull << 38)
 #define SB_PROG_KNOWN	  (1ull << 39) /* set in every entry */
+#define SB_PROG_GO	  (1ull << 40) /* linked by Go: it makes its own system calls */
 
 struct sb_log_header {
 	uint64_t magic;

@@ -70,8 +70,19 @@ judge() { # NAME KINDS
 	awk -F '\t' -v name="$1" -v kinds="$2" -v backend="$SB_BACKEND" '
 		# What a program that is not seen into executes again is not seen, either.
 		function is_again() { return blinds && $3 == "exec" && $4 == "/proc/PID/exe" }
-		function is_wanted() { return index(kinds, $3) && !($2 in blind) && !is_again() }
+		function is_wanted() {
+			return index(kinds, $3) && !($2 in blind) && !is_again() && !($3 == "exec" && ($4 in unheard))
+		}
 		FILENAME == "blind.list" { blind[$0]; blinds++; next }
+		FILENAME == "seen" && early { if ($3 == "exec") ran[$4]; next }
+		# Nor is what it executes, and what that does, where nothing was heard of it.
+		early {
+			if ($3 == "exec" && ($5 in blind) && !($4 in ran) && !($4 in blind)) {
+				blind[$4]
+				unheard[$4]
+			}
+			next
+		}
 		# Who keeps its memory from the truth may be seen from inside.
 		FILENAME ~ /\.blind$/ { hidden[$0]; next }
 		{ key = $2 "\t" $3 "\t" $4 }
@@ -99,7 +110,8 @@ judge() { # NAME KINDS
 			printf "table: %-9s %-18s %6d of %6d  %5.1f %%  precision %5.1f %%  unknown %d\n",
 				backend, name, found, all, int(10 * recall) / 10, int(10 * precision) / 10, open
 			exit !(found == all && right == told && all)
-		}' blind.list ${hidden[@]+"${hidden[@]}"} "$refs/$1.$truth.1" "$refs/$1.$truth.2" seen
+		}' blind.list early=1 seen "$refs/$1.$truth.1" "$refs/$1.$truth.1" early=0 \
+		${hidden[@]+"${hidden[@]}"} "$refs/$1.$truth.1" "$refs/$1.$truth.2" seen
 }
 
 # Misses and extras by program and kind, the longest first, and some of them.

@@ -2,14 +2,15 @@
  * accesses WORK TRACE | accesses --strace WORK FILE: what a run opened, executed and looked at with
  * success, as sorted lines that two runs of the same workload share:
  *
- *	KNOWN<TAB>PROGRAM<TAB>KIND<TAB>PATH
+ *	KNOWN<TAB>PROGRAM<TAB>KIND<TAB>PATH[<TAB>CALLER]
  *
- * KNOWN is "+", or "?" where the outcome is not known; PROGRAM is what the process was executed as;
+ * KNOWN is "+", or "?" where the outcome is not known; PROGRAM is what the process was executed as,
+ * of an exec "-", and CALLER that of a trace;
  * KIND is open, exec, stat, or link: asked whether it is a link, as realpath(3) does with every
  * component. PATH is real. FILE is what `strace -f -y -qq -s 8192` wrote with
  * -e trace=%file,fchdir,clone,clone3,fork,vfork, of a command started in the current directory. In
  * names, the directory WORK is called WORK, numbers of processes are PID, and what programs choose
- *by chance for temporary files is "*".
+ * by chance for temporary files is "*".
  */
 #include <ctype.h>
 #include <elf.h>
@@ -141,13 +142,17 @@ static void add(struct state *st, bool known, const char *program, const char *k
 		return;
 	(void)sb_buf_printf(&line, "%c\t", known ? '+' : '?');
 	/* Whose doing an exec is, the old image's or the new one's, is a matter of words. */
-	if (!program || !strcmp(kind, "exec"))
-		program = "-";
-	else if (realpath(program, real))
+	bool exec = !strcmp(kind, "exec");
+
+	if (program && realpath(program, real))
 		program = real;
-	put_name(st, program, &line);
+	put_name(st, !program || exec ? "-" : program, &line);
 	(void)sb_buf_printf(&line, "\t%s\t", kind);
 	put_name(st, path, &line);
+	if (exec && program) {
+		(void)sb_buf_putc(&line, '\t');
+		put_name(st, program, &line);
+	}
 	if (!line.s || strchr(line.s, '\n'))
 		return;
 	if (!sb_map_adds(&st->lines, line.s, NULL))

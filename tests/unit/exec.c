@@ -135,11 +135,17 @@ static long note_environment(char *const *envp, void *context)
 
 Test(exec, kinds_of_programs)
 {
+	/* Owner, description, type; a build id of "x". */
+	static const char note[] = "\4\0\0\0\1\0\0\0\4\0\0\0Go\0\0x\0\0";
 	static const struct mini_tag asan[] = {{DT_NEEDED, "libasan.so.8", 0}, {0, NULL, 0}};
 	const struct mini_elf dynamic = {.machine = SB_ARCH_MACHINE, .interp = LD},
 			      unlinked = {.machine = SB_ARCH_MACHINE},
 			      other = {.class = ELFCLASS32, .machine = EM_386, .interp = LD},
-			      sanitized = {.machine = SB_ARCH_MACHINE, .interp = LD, .tags = asan};
+			      sanitized = {.machine = SB_ARCH_MACHINE, .interp = LD, .tags = asan},
+			      go = {.machine = SB_ARCH_MACHINE,
+				    .interp = LD,
+				    .note = note,
+				    .note_len = sizeof note};
 	static const struct {
 		const char *name, *gets;
 		int blind; /* -1: none */
@@ -148,6 +154,7 @@ Test(exec, kinds_of_programs)
 		{"/static", "preload\naudit\ntrace\n", SB_BLIND_STATIC},
 		{"/other", "", SB_BLIND_FOREIGN},
 		{"/sanitized", "audit\ntrace\n", SB_BLIND_SANITIZER},
+		{"/go", "preload\naudit\ntrace\n", SB_BLIND_RAW},
 		{"/none", "preload\naudit\ntrace\n", -1},
 	};
 
@@ -156,6 +163,7 @@ Test(exec, kinds_of_programs)
 	put_elf("/static", &unlinked);
 	put_elf("/other", &other);
 	put_elf("/sanitized", &sanitized);
+	put_elf("/go", &go);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const struct record *rec;
 		char path[128], got[256] = "";
