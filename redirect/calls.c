@@ -35,16 +35,16 @@ struct shape {
 	uint8_t act, kind;
 	int8_t dirfd, path, flags;
 	uint8_t nofollow;
-	int8_t path2;
+	int8_t dirfd2, path2;
 };
 
 static const struct shape shapes[SB_GATE_NUMBERS] = {
 #define CALL(name, x86_64, i386, x32, aarch64, act, kind, op, dirfd, path, flags, nofollow) \
 	ROW(HERE(x86_64, aarch64))                                                          \
-	= {SB_ACT_##act, SB_##kind, dirfd, path, flags, SB_##nofollow, N},
+	= {SB_ACT_##act, SB_##kind, dirfd, path, flags, SB_##nofollow, N, N},
 #define TWO(name, x86_64, i386, x32, aarch64, op, dirfd, path, dirfd2, path2, flags) \
 	ROW(HERE(x86_64, aarch64))                                                   \
-	= {SB_ACT_TWO, SB_WRITE, dirfd, path, flags, SB_NOFOLLOW, path2},
+	= {SB_ACT_TWO, SB_WRITE, dirfd, path, flags, SB_NOFOLLOW, dirfd2, path2},
 #include "tracer/syscalls.def"
 #undef CALL
 #undef TWO
@@ -64,6 +64,8 @@ const uint8_t sb_gate_numbers[SB_GATE_NUMBERS] = {
 #undef CALL
 #undef TWO
 	[__NR_getcwd] = 1,
+	[__NR_fchdir] = 1,
+	[__NR_getdents64] = 1,
 };
 
 static long make(const struct sb_call *c)
@@ -181,6 +183,10 @@ static long redirect_found(const struct sb_call *c, const struct shape *s, struc
 		return make_with(c, s, sb_place_in_layer(place));
 	if (s->kind == SB_OPEN && writes(flags))
 		return open_to_write(c, place);
+	if (e->type == SB_INDEX_DIR && (s->kind == SB_OPEN || s->act == SB_ACT_CHDIR)) {
+		sb_here.inside = true;
+		sb_here.entered |= s->act == SB_ACT_CHDIR;
+	}
 	if (e->type == SB_INDEX_DIR && !(e->flags & SB_INDEX_OPAQUE))
 		return merged(c, s, place);
 	if (how & SB_LINKER && s->kind == SB_OPEN && e->flags & SB_INDEX_LIBRARY)
@@ -196,7 +202,9 @@ static long redirect_absent(const struct sb_call *c, const struct shape *s,
 
 	if ((opens || how & SB_LINKER) && place->opaque && !(s->kind == SB_OPEN && writes(flags)))
 		return -ENOENT;
-	return how & SB_LINKER && is_linkers(path) ? -ENOENT : as_is(c, how);
+	if (how & SB_LINKER && is_linkers(path))
+		return -ENOENT;
+	return place->path ? make_with(c, s, place->path) : as_is(c, how);
 }
 
 /* Where the room is not the largest and does not do, place->full, and nothing was done. */
@@ -256,29 +264,60 @@ __attribute__((noinline)) static long redirect(const struct sb_call *c, const st
 	return place->full ? redirect_large(c, s, path, how) : rc;
 }
 
+static long dirfd_of(const struct sb_call *c, const struct shape *s)
+{
+	return s->dirfd < 0 ? AT_FDCWD : (int)c->args[s->dirfd];
+}
+
 /*
- * A name relative to the current directory, which this machine does not have there: the payload
- * may, where both have that directory.
+ * A name that begins at a directory which is not the payload's, and which this machine does not
+ * have there: the payload may, where both have that directory.
  */
 __attribute__((noinline)) static long redirect_relative(const struct sb_call *c,
 							const struct shape *s, const char *path,
 							unsigned long how)
 {
 	char whole[SB_PATH_MAX];
-	size_t at = 0;
-	long n = sb_arch_syscall(__NR_getcwd, (long)whole, sizeof(whole), 0, 0, 0, 0);
 
-	if (n <= 1 || whole[0] != '/' || sb_strip(whole))
-		return -ENOENT;
-	at = (size_t)n - 1;
-	if (!sb_puts(whole, sizeof(whole), &at, "/") || !sb_puts(whole, sizeof(whole), &at, path))
-		return -ENOENT;
-	return redirect(c, s, whole, how);
+	path = sb_from_root(dirfd_of(c, s), path, false, whole, sizeof(whole));
+	return path ? redirect(c, s, path, how) : -ENOENT;
 }
 
-static bool is_at_cwd(const struct sb_call *c, const struct shape *s)
+/* The payload is not written to; a link of its may lead out of it. */
+__attribute__((noinline)) static long write_inside(const struct sb_call *c, const struct shape *s,
+						   const char *path, unsigned long flags)
 {
-	return s->dirfd < 0 || (int)c->args[s->dirfd] == AT_FDCWD;
+	struct sb_place place;
+
+	place.size = 0;
+	if (!sb_look(path, follows(s, flags), &place))
+		return make(c);
+	if (place.through)
+		return -ENOTDIR;
+	if (!place.entry && place.path)
+		return make_with(c, s, place.path);
+	return place.entry || flags & O_CREAT ? -EROFS : -ENOENT;
+}
+
+static bool may_lead_out(const char *path, const struct shape *s, unsigned long flags)
+{
+	return follows(s, flags) || sb_strchr(path, '/');
+}
+
+/* One that begins at a directory of the payload; SB_GATE_PASS: it does not. */
+__attribute__((noinline)) static long
+redirect_inside(const struct sb_call *c, const struct shape *s, const char *path, unsigned long how)
+{
+	unsigned long flags = flags_of(c, s);
+	bool changes = s->kind == SB_OPEN && writes(flags);
+	char whole[SB_PATH_MAX];
+
+	if (!changes && !may_lead_out(path, s, flags))
+		return (long)SB_GATE_PASS;
+	path = sb_from_root(dirfd_of(c, s), path, true, whole, sizeof(whole));
+	if (!path)
+		return (long)SB_GATE_PASS;
+	return changes ? write_inside(c, s, path, flags) : redirect(c, s, path, how);
 }
 
 /*
@@ -288,8 +327,8 @@ static bool is_at_cwd(const struct sb_call *c, const struct shape *s)
 static long redirect_asked(const struct sb_call *c, const struct shape *s, const char *path,
 			   unsigned long how)
 {
-	if (!path[0] || !is_at_cwd(c, s) ||
-	    sb_arch_syscall(__NR_faccessat, AT_FDCWD, (long)path, 0, 0, 0, 0) != -ENOENT)
+	if (!path[0] ||
+	    sb_arch_syscall(__NR_faccessat, dirfd_of(c, s), (long)path, 0, 0, 0, 0) != -ENOENT)
 		return as_is(c, how);
 	long rc = redirect_relative(c, s, path, how);
 	return rc == -ENOENT ? as_is(c, how) : rc;
@@ -298,15 +337,44 @@ static long redirect_asked(const struct sb_call *c, const struct shape *s, const
 static long resolve(const struct sb_call *c, const struct shape *s, const char *path,
 		    unsigned long how)
 {
-	long rc;
+	long rc = (long)SB_GATE_PASS;
 
 	if (path[0] == '/')
 		return redirect(c, s, path, how);
+	if (path[0] && sb_may_be_inside(dirfd_of(c, s)))
+		rc = redirect_inside(c, s, path, how);
+	if (rc != (long)SB_GATE_PASS)
+		return rc;
 	if (how & SB_ASKS)
 		return redirect_asked(c, s, path, how);
 	rc = make(c);
-	return rc == -ENOENT && path[0] && is_at_cwd(c, s) ? redirect_relative(c, s, path, how)
-							   : rc;
+	return rc == -ENOENT && path[0] ? redirect_relative(c, s, path, how) : rc;
+}
+
+/* As a file system that is mounted read-only does: mkdir -p counts on it. */
+static long refuse(const struct sb_call *c, const struct shape *s)
+{
+	bool makes = c->nr == __NR_mkdirat;
+	char none[1];
+
+#ifdef __NR_mkdir
+	makes |= c->nr == __NR_mkdir;
+#endif
+	return makes && sb_arch_syscall(__NR_readlinkat, dirfd_of(c, s), c->args[s->path],
+					(long)none, sizeof(none), 0, 0) != -ENOENT
+		       ? -EEXIST
+		       : -EROFS;
+}
+
+/* The payload is not written to by a name that begins in it either. */
+static long change(const struct sb_call *c, const struct shape *s, unsigned long how)
+{
+	if (sb_here.inside &&
+	    (sb_is_inside(dirfd_of(c, s), (const char *)c->args[s->path]) ||
+	     (s->path2 >= 0 && sb_is_inside(s->dirfd2 < 0 ? AT_FDCWD : c->args[s->dirfd2],
+					    (const char *)c->args[s->path2]))))
+		return refuse(c, s);
+	return sb_here.layer ? make_in_layer(c, s) : as_is(c, how);
 }
 
 /* A real name of ours, whose buffer has room for one byte more, becomes the one the program knows.
@@ -406,10 +474,16 @@ long sb_redirect(struct sb_call *c, unsigned long how)
 		show_environment();
 	if (c->nr == __NR_getcwd)
 		return get_cwd(c);
+	if (c->nr == __NR_fchdir) {
+		sb_here.entered |= sb_here.inside;
+		return as_is(c, how);
+	}
+	if (c->nr == __NR_getdents64)
+		return sb_redirect_list(c);
 	if (s->act == SB_ACT_EXEC)
 		return sb_redirect_exec(c);
 	if (s->kind == SB_WRITE)
-		return sb_here.layer ? make_in_layer(c, s) : as_is(c, how);
+		return change(c, s, how);
 	path = (const char *)c->args[s->path];
 	if (sb_is_bad(path) || !sb_here.index)
 		return as_is(c, how);

@@ -274,26 +274,6 @@ static long run_self(char *const *argv, char *const *env)
 		       : -ENOENT;
 }
 
-/* The name of what lies at `dirfd`, or of the current directory, with a '/' where it continues. */
-static size_t name_of(long dirfd, char *buf, size_t size)
-{
-	char link[40];
-	size_t at = 0;
-	long n;
-
-	if (dirfd == AT_FDCWD) {
-		n = call(__NR_getcwd, (long)buf, (long)size, 0, 0) - 1;
-	} else {
-		(void)sb_puts(link, sizeof(link), &at, "/proc/self/fd/");
-		(void)sb_put_number(link, sizeof(link), &at, (uint64_t)dirfd, 10);
-		n = call(__NR_readlinkat, AT_FDCWD, (long)link, (long)buf, (long)size - 1);
-	}
-	if (n <= 0 || buf[0] != '/')
-		return 0;
-	buf[n] = 0;
-	return (size_t)n;
-}
-
 /* Makes `path` a name that can be looked up; NULL: it cannot be told. */
 static const char *absolute(long dirfd, const char *path, char *buf, size_t size)
 {
@@ -301,7 +281,7 @@ static const char *absolute(long dirfd, const char *path, char *buf, size_t size
 	size_t at;
 
 	if (path[0] != '/') {
-		at = name_of((int)dirfd, buf, size);
+		at = sb_name_of(dirfd, buf, size);
 		if (!at ||
 		    (path[0] && (!sb_puts(buf, size, &at, "/") || !sb_puts(buf, size, &at, path))))
 			return NULL;
@@ -309,6 +289,22 @@ static const char *absolute(long dirfd, const char *path, char *buf, size_t size
 	}
 	known = sb_strip(path);
 	return known ? known : path;
+}
+
+/* Nothing that the payload has; its links may lead to one of this machine's. */
+static long run_absent(const struct sb_call *c, const char *path, const struct sb_place *place)
+{
+	bool at = c->nr == __NR_execveat;
+	struct sb_call other = *c;
+
+	if (!place->entry && place->path) {
+		path = place->path;
+		other.args[at] = (long)path;
+	}
+	/* What is hidden, the payload's interpreter could not read. */
+	return at || place->opaque ? make(&other)
+				   : run_foreign(&other, path, (char *const *)c->args[1],
+						 (char *const *)c->args[2]);
 }
 
 long sb_redirect_exec(struct sb_call *c)
@@ -333,7 +329,6 @@ long sb_redirect_exec(struct sb_call *c)
 	if (sb_here.layer && sb_is_layered(known))
 		return run_in_layer(known, script, argv, env);
 	if (!sb_look(known, true, &place) || !place.entry || place.entry->type != SB_INDEX_FILE)
-		/* What is hidden, the payload's interpreter could not read. */
-		return !at && !place.opaque ? run_foreign(c, path, argv, env) : make(c);
+		return run_absent(c, path, &place);
 	return run_ours(&place, script, argv, env);
 }

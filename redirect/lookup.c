@@ -184,9 +184,25 @@ static bool give(struct walk *w, struct sb_place *ret)
 	return true;
 }
 
+/* What is done is shorter than what it came from: the rest lies behind it, and moves down. */
+static void lead_out(const struct walk *w, struct sb_place *ret)
+{
+	char *to = w->done + w->len;
+
+	*to++ = '/';
+	for (const char *from = w->rest; (*to = *from); to++, from++)
+		;
+	ret->path = w->done;
+	ret->len = (size_t)(to - w->done);
+}
+
 static bool give_gone(const struct walk *w, const char *path, struct sb_place *ret)
 {
-	ret->opaque = w->at && w->at->flags & SB_INDEX_OPAQUE && is_right(w) && !is_open(path);
+	bool right = is_right(w);
+
+	ret->opaque = w->at && w->at->flags & SB_INDEX_OPAQUE && right && !is_open(path);
+	if (w->hops && right)
+		lead_out(w, ret);
 	return true;
 }
 
@@ -206,6 +222,7 @@ bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 	struct walk w = {.done = ret->room + sb_here.front, .rest = path};
 
 	ret->entry = NULL;
+	ret->path = NULL;
 	ret->opaque = ret->through = ret->full = false;
 	w.end = ret->room + (ret->size ? ret->size : sizeof(ret->room)) - 1;
 	if (path[0] != '/')

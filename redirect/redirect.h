@@ -4,8 +4,9 @@
  * (bundler/patch.h) call it where they would call the kernel with a path.
  *
  * Order: start.c fills `sb_here` once, before any other code runs in the process; after that it is
- * only read. Everything here works in a signal handler, in a vfork child and on a small stack,
- * allocates nothing and touches neither libc nor vector registers. System call results: -errno.
+ * only read, but for a few flags. Everything here works in a signal handler, in a vfork child and
+ * on a small stack, allocates nothing and touches neither libc nor vector registers. System call
+ * results: -errno.
  */
 #pragma once
 
@@ -39,6 +40,9 @@ struct sb_here {
 	size_t layer_len;
 	const char *dirs[SB_DIRS_MOST]; /* below the layer, by the paths that the program knows */
 	size_t dir_count;
+	/* The program may have a directory of the payload open; be in one: set, and never cleared.
+	 */
+	bool inside, entered;
 	bool environment_hidden; /* LD_ names are out of the dynamic linker's sight */
 	char **environment;
 };
@@ -73,7 +77,11 @@ struct sb_place {
 	const struct sb_index_entry *entry; /* NULL: the payload does not have it */
 	bool through;			    /* it goes on below a file of the payload */
 	bool opaque; /* it does not, and this machine is not to be asked either (opens, lists) */
-	char *path;  /* of the entry, NUL-terminated, in `room`; before it is room for a prefix */
+	/*
+	 * Of the entry, NUL-terminated, in `room`; before it is room for a prefix. Without an
+	 * entry: where links of the payload lead out of it, or NULL where none was on the way.
+	 */
+	char *path;
 	size_t len;
 	bool full;   /* the room did not do: look again in the largest */
 	size_t size; /* of the room: set by the caller; 0: the largest */
@@ -116,6 +124,21 @@ const char *sb_place_in_layer(struct sb_place *place);
 const char *sb_library_first(const char *path, struct sb_place *place);
 bool sb_library_filter(char *value);
 void sb_library_restore(void);
+
+/*
+ * redirect/relative.c. sb_name_of(): the real name of a directory (AT_FDCWD: the current one), its
+ * length, 0 where it cannot be told. sb_from_root(): `path`, which begins there, by the name that
+ * the program knows, in `buf`; NULL where the directory is none of the payload's (`ours`), or is
+ * one (not `ours`). sb_is_inside(): whether it begins in one of the payload's; sb_may_be_inside():
+ * the same without asking, where it says no.
+ */
+size_t sb_name_of(long dirfd, char *buf, size_t size);
+const char *sb_from_root(long dirfd, const char *path, bool ours, char *buf, size_t size);
+bool sb_is_inside(long dirfd, const char *path);
+bool sb_may_be_inside(long dirfd);
+
+/* redirect/list.c: getdents64(2). */
+long sb_redirect_list(const struct sb_call *call);
 
 /* redirect/exec.c. */
 long sb_redirect_exec(struct sb_call *call);

@@ -151,7 +151,8 @@ static void note_places(char **env)
 	if (n <= 0 || cwd[0] != '/')
 		cwd[0] = 0;
 	sb_here.real_cwd = cwd;
-	sb_here.cwd = sb_strip(cwd) ? "" : cwd;
+	sb_here.inside = sb_here.entered = sb_strip(cwd) != NULL;
+	sb_here.cwd = sb_here.inside ? "" : cwd;
 	sb_here.home = "";
 	for (; *env; env++)
 		if (sb_starts(*env, "HOME=/"))

@@ -123,6 +123,23 @@ Test(lookup, finds_through_links)
 	}
 }
 
+Test(lookup, tells_where_links_lead_out)
+{
+	static const char *const outs[][2] = {
+		{"/usr/bin/gone", "/usr/nowhere"},   {"/bin/gone/../x", "/usr/nowhere/../x"},
+		{"/usr/bin/up/hosts", "/etc/hosts"}, {"/bin/nothing//x", "/usr/bin/nothing//x"},
+		{"/usr/bin/nothing", NULL},	     {"/etc/hosts", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof outs / sizeof *outs; i++) {
+		struct sb_place place = {.size = 0};
+
+		cr_assert(sb_look(outs[i][0], true, &place) && !place.entry);
+		cr_expect(eq(str, place.path ? place.path : "none",
+			     (char *)(outs[i][1] ? outs[i][1] : "none")));
+	}
+}
+
 Test(lookup, puts_the_bundle_before)
 {
 	struct sb_place place = {.size = 0};
