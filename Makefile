@@ -90,8 +90,8 @@ TRACEE_LD := preload/module.ld
 TRACEE_LINK := -Wl,-z,norelro,-z,now,-z,noseparate-code,--hash-style=gnu,-T,$(TRACEE_LD)
 PRELOAD_SRC := $(filter-out preload/raw.c,$(wildcard preload/*.c))
 # The audit module has the recorder in it, and none of the hooks.
-AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c environ.c hide.c inspect.c mem.c \
-	next.c page.c recorder.c repeats.c route.c start.c where.c)
+AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c entry.c environ.c hide.c inspect.c mem.c \
+	next.c page.c recorder.c repeats.c route.c start.c tell.c where.c)
 $(BUILD)/tracee/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
@@ -144,6 +144,7 @@ $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDE
 
 $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 $(BUILD)/tests/unit/entry: $(BUILD)/obj/preload/entry.o
+$(BUILD)/tests/unit/sites: $(BUILD)/obj/auditor/sites.o
 $(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/lookup.o
 
 # The launcher's parts, but for its main, work with any libc.

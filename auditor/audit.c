@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "auditor/linker.h"
 #include "preload/environ.h"
 #include "preload/hide.h"
 #include "preload/inspect.h"
@@ -16,6 +17,8 @@
 #define PRELOAD	 "/etc/ld.so.preload"
 #define SHOWN	 __attribute__((visibility("default")))
 #define SEARCHED 64u
+/* What glibc offers since 2.35. */
+#define GUARDED_LEAST 2u
 
 SHOWN unsigned la_version(unsigned offered);
 SHOWN char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag);
@@ -52,6 +55,12 @@ static int look(const char *path)
 	return (int)-sb_raw(SYS_faccessat, AT_FDCWD, (long)path, R_OK, 0, 0, 0);
 }
 
+/* To a guard a load is an open, and a search one that failed: who makes the calls has told. */
+static bool tells(void)
+{
+	return !sb_self()->guarded;
+}
+
 static void tell(uint8_t kind, const char *path, const char *by, int outcome)
 {
 	const struct sb_access access = {.kind = kind,
@@ -83,22 +92,34 @@ static void regain_preload(void)
 				   .trace = true};
 	struct sb_program program;
 
-	if (sb_load(&st->sandboxed) || sb_env_lists_preload(sb_image.envp, st->modules))
+	if (!tells() || sb_load(&st->sandboxed) || sb_env_lists_preload(sb_image.envp, st->modules))
 		return;
 	if (sb_inspect(st->log, AT_FDCWD, "/proc/self/exe", 0, &program) == 0 &&
 	    !(program.info & SB_PROG_SANITIZER))
 		sb_again(&want);
 }
 
+/*
+ * Up to 2.34 glibc counts every call from one object to another where there is an auditor, and
+ * dlmopen crashes. Where a guard is told of everything anyhow, that is no price to pay.
+ */
+static bool declines(unsigned offered)
+{
+	char *const *ours = sb_env_find(sb_image.envp, SB_ENV_TRACE "=");
+
+	return offered < GUARDED_LEAST && ours && sb_env_flag(*ours, 'g');
+}
+
 unsigned la_version(unsigned offered)
 {
 	/* 0: ld.so drops the module, and the process runs as if it had never been named. */
-	if (!sb_image_find(__builtin_frame_address(0), &sb_image) ||
+	if (!sb_image_find(__builtin_frame_address(0), &sb_image) || declines(offered) ||
 	    !sb_start(sb_image.argv, sb_image.envp))
 		return 0;
+	sb_linker_plant();
 	regain_preload();
 	sb_tls_begin();
-	if (!sb_recorder_sandboxed())
+	if (tells() && !sb_recorder_sandboxed())
 		tell(SB_STAT, PRELOAD, NULL, look(PRELOAD));
 	return offered < LAV_CURRENT ? offered : LAV_CURRENT;
 }
@@ -178,6 +199,8 @@ char *la_objsearch(const char *name, uintptr_t *cookie, unsigned flag)
 {
 	const struct link_map *asker = (const struct link_map *)*cookie;
 
+	if (!tells())
+		return (char *)name;
 	flush_found();
 	if (flag == LA_SER_ORIG) {
 		now.by = asker && asker->l_name ? asker->l_name : "";
@@ -221,10 +244,12 @@ unsigned la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
 		now.preloaded = true;
 		return 0;
 	}
-	if (sb_streq(found(), name))
-		found()[0] = 0;
-	flush_found();
-	tell(SB_LOAD, name, now.by ? now.by : "", 0);
+	if (tells()) {
+		if (sb_streq(found(), name))
+			found()[0] = 0;
+		flush_found();
+		tell(SB_LOAD, name, now.by ? now.by : "", 0);
+	}
 	if (!now.started && ns == LM_ID_BASE)
 		sb_tls_opened(now.main, map);
 	return 0;
@@ -235,7 +260,8 @@ void la_activity(uintptr_t *cookie, unsigned flag)
 	(void)cookie;
 	if (flag != LA_ACT_CONSISTENT)
 		return;
-	flush_found();
+	if (tells())
+		flush_found();
 	if (now.started)
 		return;
 	now.started = true;

@@ -66,17 +66,23 @@ static int variable_of(const char *entry)
 	return -1;
 }
 
+bool sb_env_flag(const char *trace, char flag)
+{
+	const char *p = sb_strchr(trace, '.');
+	const char *log = sb_strchr(trace, ':');
+
+	for (; p && log && p < log; p++)
+		if (*p == flag)
+			return true;
+	return false;
+}
+
 /* Whether the environment says that our setting is in its GLIBC_TUNABLES. */
 static bool has_tunables(char *const *envp)
 {
 	char *const *ours = sb_env_find(envp, SB_ENV_TRACE "=");
-	const char *p = ours ? sb_strchr(*ours, '.') : NULL;
-	const char *log = ours ? sb_strchr(*ours, ':') : NULL;
 
-	for (; p && log && p < log; p++)
-		if (*p == 't')
-			return true;
-	return false;
+	return ours && sb_env_flag(*ours, 't');
 }
 
 static size_t addition_size(const struct sb_env_want *want, int variable)

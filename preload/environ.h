@@ -12,6 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whether a guarded image gets the audit module: where that answers for the dynamic linker
+ * (auditor/linker.h). */
+#ifdef __x86_64__
+#define SB_GUARDED_AUDIT true
+#else
+#define SB_GUARDED_AUDIT false
+#endif
+
 /* What an image is to be given. */
 struct sb_env_want {
 	const char *modules; /* the directory of our modules */
@@ -26,6 +34,8 @@ struct sb_env_want {
 
 /* The last variable NAME= of the environment, NULL. `name` comes with its '='. */
 char *const *sb_env_find(char *const *envp, const char *name);
+/* Whether the variable SIDEBUNDLE_TRACE=... has this flag, see preload/start.h. */
+bool sb_env_flag(const char *trace, char flag);
 /* Bytes that sb_env_compose() needs. */
 size_t sb_env_size(char *const *envp, const struct sb_env_want *want);
 /* The new environment in `buf`; unchanged variables are shared with envp. envp may be NULL, or have

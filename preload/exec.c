@@ -84,12 +84,14 @@ static void decide(struct sb_exec *x, const struct sb_program *program, int dirf
 		if (program->info & SB_PROG_SANITIZER) {
 			x->want.preload = false;
 			/* Nothing would hide the rest of ours from it. */
-			x->want.trace = x->want.audit;
+			x->want.trace = x->want.audit && !sb_self()->guarded;
 			record_blind(x, SB_BLIND_SANITIZER, dirfd, path);
 		}
 		if (program->info & SB_PROG_NO_AUDIT) {
 			x->want.audit = false;
-			record_blind(x, SB_BLIND_STATIC_TLS, dirfd, path);
+			/* A guard sees what it would have told. */
+			if (!sb_self()->guarded)
+				record_blind(x, SB_BLIND_STATIC_TLS, dirfd, path);
 		}
 		if (program->info & SB_PROG_GO && !sb_self()->guarded) {
 			/* It, too, hands them on past our hooks. */
@@ -130,7 +132,7 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 				       .log = st->log_path,
 				       .flags = sb_flags_with(st, sandboxed ? 's' : 0),
 				       .preload = true,
-				       .audit = !st->guarded,
+				       .audit = !st->guarded || SB_GUARDED_AUDIT,
 				       .trace = true}};
 	record_file(x, dirfd, path, argv);
 	if (looked >= 0)

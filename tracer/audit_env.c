@@ -107,6 +107,7 @@ static void decide_guarded(const struct sb_program *program, struct sb_env_want 
 
 	want->flags = info & SB_PROG_STATIC ? "gx" : "g";
 	want->preload = true;
+	want->audit = SB_GUARDED_AUDIT;
 	want->trace = !program->gains && !(info & (SB_PROG_FOREIGN | SB_PROG_SANITIZER));
 }
 

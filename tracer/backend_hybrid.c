@@ -1,7 +1,7 @@
 /*
- * The hybrid backend: the preload module records what libc is asked for, by system calls from a
- * page of its own that the guard's filter lets pass; every other call is reported by the kernel. So
- * nothing is missed, as with notify, at nearly the cost of audit.
+ * The hybrid backend: the modules record what libc and the dynamic linker are asked for, by system
+ * calls from a page of their own that the guard's filter lets pass; every other call is reported by
+ * the kernel. So nothing is missed, as with notify, at nearly the cost of audit.
  *
  * Two tell one trace. The guard (tracer/guard.h) knows every process, and what each executes; the
  * collector (tracer/collect.h) asks it which image has said hello. What the modules wrote before a

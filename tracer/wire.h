@@ -86,6 +86,19 @@ struct sb_log_prog {
 #define SB_PROG_KNOWN	  (1ull << 39) /* set in every entry */
 #define SB_PROG_GO	  (1ull << 40) /* linked by Go: it makes its own system calls */
 
+/*
+ * Where the text of a dynamic linker makes system calls (auditor/sites.h), found by the first image
+ * that has this one, for all others.
+ */
+#define SB_LINKERS	4u
+#define SB_LINKER_SITES 8u
+struct sb_log_linker {
+	uint64_t key; /* what tells it from others; 0 free, or not found yet; stored last; atomic */
+	uint32_t claimed; /* atomic */
+	uint32_t count;
+	uint32_t sites[SB_LINKER_SITES]; /* offsets in its text */
+};
+
 struct sb_log_header {
 	uint64_t magic;
 	uint32_t version;
@@ -100,6 +113,7 @@ struct sb_log_header {
 	/* Raised when a guarded process has moved, or changed what names mean, by calls that its
 	 * guard is not told of; atomic. */
 	uint64_t moves;
+	struct sb_log_linker linker[SB_LINKERS];
 	uint64_t reserved_[8];
 	struct sb_log_prog prog[SB_PROG_SLOTS];
 };

@@ -18,6 +18,20 @@ opened() { # a program's own opens are free, and none of them is missing
 	expect_output 200 grep -c '^{"event":"open".*/files/[0-9]*",.*"outcome":0,' hybrid.trace
 }
 check "one's own page passes the guard" opened
+# What the dynamic linker opens and looks for is free as well, once the audit module is there: what is left
+# are the exec itself and that module's own file.
+started() {
+	local none ten true
+	true=$(type -P true)
+	none=$(notices hybrid sh -c 'for i in 0 1 2 3 4 5 6 7 8 9; do :; done; :' sh "$true") &&
+		ten=$(notices hybrid sh -c 'for i in 0 1 2 3 4 5 6 7 8 9; do "$1"; done; :' sh "$true") &&
+		[ $((ten - none)) -eq 20 ] || { echo "$ten notifications, not $none and 20"; return 1; }
+}
+if [ "$(uname -m)" = x86_64 ]; then
+	check "programs start with two notifications each" started
+else
+	skip_check "programs start with two notifications each" "x86_64: elsewhere the linker is not answered for"
+fi
 twice() { # EVENT: of the kernel's and the module's telling there is one
 	sidebundle trace -b hybrid -o once.trace sh -c 'cat /etc/passwd; : <plain' >/dev/null || return 1
 	local n
