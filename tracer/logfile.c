@@ -18,6 +18,8 @@
 /* Chunks are mapped in pieces of this many: few mappings, and little address space at a time. */
 #define PIECE	   128u
 #define PIECE_SIZE ((size_t)PIECE * SB_CHUNK)
+/* Their storage is given back so many at a time: each time costs more than a chunk does. */
+#define HELD_MOST 16u
 /* Storage ahead of what was claimed: little for a short run, soon more than a burst can take. */
 #define AHEAD_FIRST (2u << 20)
 #define AHEAD_LEAST (8u << 20)
@@ -43,6 +45,8 @@ struct sb_log_file {
 	uint64_t seen; /* claimed, when storage was last looked after */
 	size_t ahead;
 	struct piece *pieces;
+	/* Chunks in a row that were released, and still have their storage. */
+	uint64_t held, held_count;
 };
 
 /* --- where ----------------------------------------------------------------------------------- */
@@ -313,6 +317,16 @@ uint64_t sb_log_claimed(struct sb_log_file *log)
 	return next < log->allocated ? next : log->allocated;
 }
 
+/* A file system without holes keeps the storage: more room is used, nothing is lost. */
+static void give_back(struct sb_log_file *log)
+{
+	if (log->held_count)
+		(void)fallocate(log->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(off_t)(SB_LOG_HEADER + log->held * SB_CHUNK),
+				(off_t)(log->held_count * SB_CHUNK));
+	log->held_count = 0;
+}
+
 bool sb_log_ahead(struct sb_log_file *log)
 {
 	/* Nobody claims past what there is: it was scribbled over, and would have all memory. */
@@ -337,8 +351,10 @@ bool sb_log_ahead(struct sb_log_file *log)
 		return true;
 	for (; wanted > log->allocated; wanted = log->allocated + (wanted - log->allocated) / 2) {
 		if (allocate(log->fd, (off_t)(SB_LOG_HEADER + log->allocated * SB_CHUNK),
-			     (off_t)((wanted - log->allocated) * SB_CHUNK)) < 0)
+			     (off_t)((wanted - log->allocated) * SB_CHUNK)) < 0) {
+			give_back(log);
 			continue; /* half of it, then */
+		}
 		log->allocated = wanted;
 		__atomic_store_n(&log->head->allocated, wanted, __ATOMIC_RELEASE);
 		return true;
@@ -355,6 +371,23 @@ static struct piece *find_piece(struct sb_log_file *log, uint64_t number)
 	return p;
 }
 
+static void drop_unused(struct sb_log_file *log)
+{
+	struct piece **link = &log->pieces;
+
+	while (*link) {
+		struct piece *p = *link;
+
+		if (p->used) {
+			link = &p->next;
+			continue;
+		}
+		*link = p->next;
+		(void)munmap(p->memory, PIECE_SIZE);
+		free(p);
+	}
+}
+
 struct sb_chunk *sb_log_chunk(struct sb_log_file *log, uint64_t number)
 {
 	uint64_t at = number / PIECE;
@@ -363,6 +396,7 @@ struct sb_chunk *sb_log_chunk(struct sb_log_file *log, uint64_t number)
 	if (number >= log->allocated)
 		return NULL;
 	if (!p) {
+		drop_unused(log);
 		/* Past the end of what has storage lies nothing that is ever touched. */
 		char *memory = mmap(NULL, PIECE_SIZE, PROT_READ, MAP_SHARED, log->fd,
 				    (off_t)(SB_LOG_HEADER + at * PIECE_SIZE));
@@ -383,18 +417,15 @@ struct sb_chunk *sb_log_chunk(struct sb_log_file *log, uint64_t number)
 
 void sb_log_release(struct sb_log_file *log, uint64_t number)
 {
-	uint64_t at = number / PIECE;
-	struct piece **link = &log->pieces;
+	struct piece *p = find_piece(log, number / PIECE);
 
-	/* A file system without holes keeps the storage: more room is used, nothing is lost. */
-	(void)fallocate(log->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			(off_t)(SB_LOG_HEADER + number * SB_CHUNK), SB_CHUNK);
-	while (*link && (*link)->number != at)
-		link = &(*link)->next;
-	if (!*link || --(*link)->used)
-		return;
-	struct piece *gone = *link;
-	*link = gone->next;
-	(void)munmap(gone->memory, PIECE_SIZE);
-	free(gone);
+	/* Unmapped when another is needed: the next chunk is in the same one, mostly. */
+	if (p)
+		p->used--;
+	if (log->held_count && number != log->held + log->held_count)
+		give_back(log);
+	if (!log->held_count)
+		log->held = number;
+	if (++log->held_count == HELD_MOST)
+		give_back(log);
 }

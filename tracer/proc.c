@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,6 +85,9 @@ bool sb_proc_runs(pid_t pid, uint64_t started)
 {
 	struct sb_proc proc;
 
+	/* The everyday case of one that has ended, without a look at its files. */
+	if (kill(pid, 0) < 0 && errno == ESRCH)
+		return false;
 	return sb_proc_look(pid, &proc) == 0 && proc.state != 'Z' && proc.state != 'X' &&
 	       (!started || proc.started == started);
 }
