@@ -164,8 +164,11 @@ long sb_leaf_getdents64(int fd, void *buf, unsigned long size)
 
 long sb_leaf_chdir(const char *path)
 {
-	long raw = SB_CALL(__NR_chdir, path);
+	long raw;
 
+	/* The name is relative to where it stands now, whoever moved it there. */
+	sb_record_follow();
+	raw = SB_CALL(__NR_chdir, path);
 	/* Told before the move is: a relative path is relative to where it was given. Where the
 	 * kernel is asked for that instead, it names the new one already. */
 	sb_tell(SB_STAT, AT_FDCWD, raw == 0 && sb_record_strays() ? "." : path, 0, raw);

@@ -243,6 +243,8 @@ void sb_record(const struct sb_access *a)
 		record(st, a, text, 2, 0);
 		return;
 	}
+	if (a->path[0] != '/' && a->dirfd == AT_FDCWD)
+		sb_record_follow();
 	relative = a->path[0] != '/' && !sb_load(&st->sandboxed);
 	if (relative && (a->dirfd != AT_FDCWD || sb_strayed(st)))
 		record_relative(st, a, text[0].len);
@@ -288,6 +290,8 @@ uint64_t sb_write_exec(const struct sb_access *a, char *const *argv, uint64_t *r
 	sb_fork_check(st);
 	/* What is started may rename, remove and link what this image has seen. */
 	(void)sb_add(&st->epoch, 1);
+	if (a->path[0] != '/' && a->dirfd == AT_FDCWD)
+		sb_record_follow();
 	if (a->path[0] != '/' && !sb_load(&st->sandboxed) &&
 	    (a->dirfd != AT_FDCWD || sb_strayed(st)))
 		return write_exec_relative(a, argv, text.len, ret_ref);

@@ -34,6 +34,9 @@ void sb_record(const struct sb_access *access);
 /* The working directory has changed (chdir, fchdir): call after it did. */
 void sb_record_moved(void);
 
+/* Before a name that is relative to it is told: a guard may have seen it change. */
+void sb_record_follow(void);
+
 /* libc changes it on its own, again and again, from here to where it ends. */
 void sb_record_wanders(bool begins);
 

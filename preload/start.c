@@ -188,6 +188,7 @@ static void hello(struct sb_recorder *st, char *const *argv)
 	struct sb_text cwd = {st->passing->name, 0};
 
 	head.flags = st->gate ? SB_REC_PAGE : 0;
+	st->strays = sb_load(&st->log->strays);
 	sb_cwd(st, st->passing->name, sizeof(st->passing->name));
 	cwd.len = sb_strlen(cwd.s);
 	if (!sb_load(&st->sandboxed))

@@ -95,6 +95,20 @@ void sb_record_moved(void)
 	sb_store(&st->where, where);
 }
 
+void sb_record_follow(void)
+{
+	struct sb_recorder *st = sb_self();
+	uint64_t strays;
+
+	if (!sb_recorder_on() || !st->guarded)
+		return;
+	strays = sb_load(&st->log->strays);
+	if (strays == sb_load(&st->strays))
+		return;
+	sb_store(&st->strays, strays);
+	sb_record_moved();
+}
+
 void sb_record_wanders(bool begins)
 {
 	struct sb_recorder *st = sb_self();

@@ -105,6 +105,9 @@ static void ahead(void *arg, const struct sb_call *call)
 		h->moves = moves;
 		sb_guard_stale(h->guard);
 	}
+	/* Who does so past libc has modules that do not know. */
+	if (row && (row->act == SB_ACT_CHDIR || row->act == SB_ACT_FCHDIR))
+		(void)__atomic_add_fetch(&sb_log_head(h->log)->strays, 1, __ATOMIC_SEQ_CST);
 	/* An image that is about to be another one has its number now. */
 	if (row && (row->act == SB_ACT_EXEC || writes(row, call)))
 		sb_collector_catch_up(h->collector);

@@ -113,8 +113,12 @@ struct sb_log_header {
 	/* Raised when a guarded process has moved, or changed what names mean, by calls that its
 	 * guard is not told of; atomic. */
 	uint64_t moves;
+	/* Raised by a guard when somebody is about to change the working directory by a call that
+	 * was not made from the page: it may be anybody, who has to look where it stands; atomic.
+	 */
+	uint64_t strays;
+	uint64_t reserved_[7];
 	struct sb_log_linker linker[SB_LINKERS];
-	uint64_t reserved_[8];
 	struct sb_log_prog prog[SB_PROG_SLOTS];
 };
 
