@@ -50,6 +50,8 @@ static const struct {
 	[SB_BLIND_NESTED] = {"nested",
 			     "traced by another sidebundle: what it did is in that trace"},
 	[SB_BLIND_LIBC] = {"libc", "what its libc opened for itself was not seen"},
+	[SB_BLIND_MOUNTED] = {"mounted", "a file system that was mounted under way, or cannot be "
+					 "watched: not all that was opened there was seen"},
 	[SB_BLIND_DIED] = {"died", "who watched was killed: what was done since was not seen, and "
 				   "of what was done before, not all is told"},
 	[SB_BLIND_RAW] = {"raw", "makes its own system calls, as Go programs do: its file accesses "

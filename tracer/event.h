@@ -60,6 +60,7 @@ enum sb_blind {
 	SB_BLIND_LIBC,		 /* hooks by symbol alone: what libc does for itself was not seen */
 	SB_BLIND_DIED,		 /* who watched was killed, and the command ran on */
 	SB_BLIND_RAW,		 /* Go: past libc, it makes its own system calls */
+	SB_BLIND_MOUNTED,	 /* not watched from its beginning, or not at all: a file system */
 	SB_BLIND_COUNT
 };
 

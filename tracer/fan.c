@@ -44,6 +44,13 @@ static int open_group(struct sb_err *err)
 					 : "");
 }
 
+static void missed(void *arg, const char *point)
+{
+	struct sb_fan *fan = arg;
+
+	fan->spec.blind(fan->spec.arg, SB_BLIND_MOUNTED, point);
+}
+
 int sb_fan_open(const struct sb_fan_spec *spec, struct sb_fan **ret, struct sb_err *err)
 {
 	struct sb_fan *fan = calloc(1, sizeof *fan);
@@ -52,6 +59,8 @@ int sb_fan_open(const struct sb_fan_spec *spec, struct sb_fan **ret, struct sb_e
 	if (!fan)
 		return sb_fail(err, ENOMEM, "start the trace");
 	fan->spec = *spec;
+	fan->mounts.missed = missed;
+	fan->mounts.arg = fan;
 	fan->group = rc = open_group(err);
 	if (rc >= 0)
 		rc = sb_forks_open(&fan->forks, err);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -94,32 +95,83 @@ static bool watched(const struct fan_mount *mount)
 struct marking {
 	struct fan_mounts *mounts;
 	const struct fan_space *space;
+	uintptr_t since; /* what no look met from this one on is another one under its number */
+	bool first;	 /* nothing of the command has run yet */
 };
+
+/* 0, or an errno: ESRCH where nobody is left by whom it could be reached. */
+static int mark_by(const struct fan_mounts *m, pid_t pid, const char *point)
+{
+	char own[32] = "";
+	auto_buf name = SB_BUF_INIT;
+
+	if (pid)
+		(void)snprintf(own, sizeof own, "/proc/%d/root", (int)pid);
+	if (sb_buf_puts(&name, own) < 0 || sb_buf_puts(&name, point) < 0)
+		return ENOMEM;
+	if (fanotify_mark(m->group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK, AT_FDCWD, name.s) ==
+	    0)
+		return 0;
+	int failed = errno;
+	return failed == ENOENT && pid && access(own, F_OK) < 0 ? ESRCH : failed;
+}
+
+/* In place of a look: it was told of, and not marked yet. */
+#define TOLD_ALREADY 1u
+#define LOOKS_FROM   2u
+
+static void tell_missed(struct fan_mounts *m, const struct sb_map_entry *e, const char *point)
+{
+	if ((uintptr_t)e->value != TOLD_ALREADY)
+		m->missed(m->arg, point);
+}
 
 /* A file system needs one mark, wherever it is mounted: every mount namespace's is marked so. */
 static void mark(void *arg, const struct fan_mount *mount)
 {
 	struct marking *marking = arg;
 	struct fan_mounts *m = marking->mounts;
-	auto_buf name = SB_BUF_INIT;
-	pid_t pid = marking->space->pid;
-	int fresh;
 
-	if (!watched(mount) || (pid && sb_buf_printf(&name, "/proc/%d/root", (int)pid) < 0) ||
-	    sb_buf_puts(&name, mount->point) < 0)
+	if (!watched(mount))
 		return;
-	if (!sb_map_adds(&m->marked, mount->device, &fresh) || !fresh)
+	struct sb_map_entry *e = sb_map_adds(&m->marked, mount->device, NULL);
+	if (!e)
 		return;
-	if (fanotify_mark(m->group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK, AT_FDCWD, name.s) < 0)
-		sb_log(SB_LOG_INFO, "fanotify: cannot watch '%s' (%s): %s", name.s, mount->type,
-		       strerror(errno));
+	if (e->value && (uintptr_t)e->value >= marking->since) {
+		e->value = (void *)m->look;
+		return;
+	}
+	int failed = mark_by(m, marking->space->pid, mount->point);
+	if (failed == ESRCH)
+		failed = mark_by(m, marking->space->newest, mount->point);
+	if (failed)
+		sb_log(SB_LOG_INFO, "fanotify: cannot watch '%s' (%s): %s", mount->point,
+		       mount->type, strerror(failed));
+	/* Where we may not go, the command may not; and what is gone again is not there any more.
+	 */
+	bool there = failed != EACCES && failed != ENOENT && failed != ENOTDIR;
+	if (there && (failed || !marking->first))
+		tell_missed(m, e, mount->point);
+	/* One that nobody is left in may be met again by others. */
+	e->value = (void *)(failed == ESRCH ? TOLD_ALREADY : m->look);
 }
 
 static int read_list(struct fan_mounts *m, const struct fan_space *space)
 {
-	struct marking marking = {m, space};
+	struct marking marking = {m, space, m->look, false};
 
 	return fan_mounts_each(space->list, mark, &marking);
+}
+
+/* Numbers of what is gone are given again: one that a whole look did not meet is such a one. */
+static void read_all(struct fan_mounts *m)
+{
+	m->look++;
+	for (size_t i = 0; i < m->count; i++) {
+		struct marking marking = {m, &m->spaces[i], m->look - 1, false};
+
+		(void)fan_mounts_each(m->spaces[i].list, mark, &marking);
+	}
 }
 
 int fan_mounts_open(struct fan_mounts *m, int group, struct sb_err *err)
@@ -136,7 +188,9 @@ int fan_mounts_open(struct fan_mounts *m, int group, struct sb_err *err)
 	if (stat("/proc/self/ns/mnt", &st) == 0)
 		own.inode = st.st_ino;
 	m->spaces[m->count++] = own;
-	int rc = read_list(m, &own);
+	m->look = LOOKS_FROM;
+	struct marking marking = {m, &own, m->look, true};
+	int rc = fan_mounts_each(own.list, mark, &marking);
 	return rc < 0 ? sb_fail(err, -rc, "read '/proc/self/mountinfo'") : 0;
 }
 
@@ -164,9 +218,12 @@ static int open_list(pid_t pid)
 void fan_mounts_enter(struct fan_mounts *m, uint64_t inode, pid_t pid)
 {
 	for (size_t i = 0; i < m->count; i++)
-		if (m->spaces[i].inode == inode)
+		if (m->spaces[i].inode == inode) {
+			m->spaces[i].newest = pid;
 			return;
-	struct fan_space space = {.inode = inode, .list = open_list(pid), .pid = pid};
+		}
+	struct fan_space space = {
+		.inode = inode, .list = open_list(pid), .pid = pid, .newest = pid};
 	if (space.list < 0)
 		return; /* gone again, and whatever was mounted there with it */
 	/*
@@ -201,7 +258,8 @@ void fan_mounts_renew(struct fan_mounts *m, uint64_t inode, pid_t pid)
 		close(m->spaces[i].list);
 		m->spaces[i].list = list;
 		m->spaces[i].pid = pid;
-		(void)read_list(m, &m->spaces[i]);
+		/* What changed since the old one was read is not shown by the new one. */
+		read_all(m);
 		return;
 	}
 }
@@ -209,8 +267,10 @@ void fan_mounts_renew(struct fan_mounts *m, uint64_t inode, pid_t pid)
 void fan_mounts_look(struct fan_mounts *m, const struct pollfd *polled)
 {
 	for (size_t i = 0; i < m->count; i++)
-		if (polled[i].revents)
-			(void)read_list(m, &m->spaces[i]);
+		if (polled[i].revents) {
+			read_all(m);
+			return;
+		}
 }
 
 size_t fan_mounts_poll(const struct fan_mounts *m, struct pollfd *ret)

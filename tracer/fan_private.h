@@ -16,8 +16,9 @@
 /* A mount namespace whose list of mounts is looked at. */
 struct fan_space {
 	uint64_t inode;
-	int list;  /* its mountinfo */
-	pid_t pid; /* by whose /proc it is entered; 0: our own */
+	int list;     /* its mountinfo */
+	pid_t pid;    /* by whose /proc it is entered; 0: our own */
+	pid_t newest; /* heard of in it: where the other one has ended */
 };
 
 #define FAN_SPACES_MOST 32
@@ -26,10 +27,15 @@ struct fan_mounts {
 	int group;
 	struct fan_space spaces[FAN_SPACES_MOST]; /* the first one is our own */
 	size_t count;
-	struct sb_map marked; /* a set of "major:minor" */
+	struct sb_map marked; /* "major:minor" -> the last look that met it */
+	uintptr_t look;	      /* so many so far */
+	/* One that was not watched from its beginning, or not at all, by its mount point. */
+	void (*missed)(void *arg, const char *point);
+	void *arg;
 };
 
-/* Marks all that is mounted here. -errno where not even "/" can be marked. */
+/* Marks all that is mounted here; `missed` and `arg` are set before. -errno where not even "/" can
+ * be marked. */
 int fan_mounts_open(struct fan_mounts *m, int group, struct sb_err *err);
 void fan_mounts_free(struct fan_mounts *m);
 bool fan_mounts_own(const struct fan_mounts *m, uint64_t inode);

@@ -115,6 +115,7 @@ static enum group group_of(enum sb_blind blind)
 	case SB_BLIND_SANDBOX:
 	case SB_BLIND_LIBC:
 	case SB_BLIND_DIED:
+	case SB_BLIND_MOUNTED:
 		return NO_PROGRAM;
 	case SB_BLIND_DEBUGGER:
 		return REFUSED;
@@ -168,6 +169,7 @@ static void warn(const struct sb_sink_summary *sum)
 	auto_buf line = SB_BUF_INIT, part = SB_BUF_INIT;
 	unsigned long long outlived = count_of(sum, SB_BLIND_OUTLIVED);
 	unsigned long long libcs = count_of(sum, SB_BLIND_LIBC);
+	unsigned long long mounts = count_of(sum, SB_BLIND_MOUNTED);
 
 	for (enum group group = 0; group < GROUP_COUNT; group++)
 		add_programs(&line, sum, group);
@@ -177,6 +179,14 @@ static void warn(const struct sb_sink_summary *sum)
 			"%llu program%s as far as calls of libc go: what libc opened for "
 			"itself was not seen",
 			libcs, libcs == 1 ? " was watched" : "s were watched");
+		add_part(&line, sb_buf_str(&part));
+	}
+	if (mounts) {
+		sb_buf_cut(&part, 0);
+		(void)sb_buf_printf(&part,
+				    "%llu file system%s not watched from the beginning: not all "
+				    "that was opened there was seen",
+				    mounts, mounts == 1 ? " was" : "s were");
 		add_part(&line, sb_buf_str(&part));
 	}
 	if (outlived) {

@@ -85,6 +85,23 @@ if has_userns && command -v bwrap >/dev/null; then
 else
 	skip_check "in a mount namespace, by the name that it has there" "user namespaces, or the program bwrap"
 fi
+if has_userns; then
+	# Each of the two may get the number that the other had.
+	mkdir mnt
+	wrote_late() { grep "^{\"event\":\"write\"" t | grep -qF "\"path\":\"$PWD/mnt/late\""; }
+	traced setpriv --inh-caps=-all --ambient-caps=-all unshare -Urm sh -c 'mount -t tmpfs one mnt &&
+		sleep 0.3 && echo x >mnt/late && cat mnt/late && umount mnt && sleep 0.3 && mount -t tmpfs two mnt && sleep 0.3' >out 2>&1
+	check "what is mounted under way is watched" wrote_late
+	noted() { tail -n 1 t | grep -qF "{\"why\":\"mounted\",\"path\":\"$PWD/mnt\",\"count\":$1}"; }
+	check "and noted, each time, as it may have been used before" noted 2
+	check "in our words, too" expect_match 'not watched from the beginning' \
+		sidebundle trace -b fanotify -o t setpriv --inh-caps=-all --ambient-caps=-all \
+		unshare -Urm sh -c 'mount -t tmpfs one mnt; sleep 0.3'
+	traced setpriv --inh-caps=-all --ambient-caps=-all unshare -Urm sh -c 'mount --bind real mnt; sleep 0.3'
+	check "but not what was watched already, by another name" closed
+else
+	skip_check "what is mounted under way is watched" "user namespaces"
+fi
 set_id=$(command -v chfn)
 if [ -n "$set_id" ] && [ -u "$set_id" ]; then
 	traced "$set_id" --help >/dev/null 2>&1
