@@ -121,13 +121,15 @@ static int make_temporary(struct launch_layer *layer, const char *place, struct 
 	return sb_buf_set(&layer->path, path) < 0 ? sb_fail(err, ENOMEM, "make '%s'", path) : 0;
 }
 
-/* The four directories, and the descriptors. */
+/* The directories, and the descriptors. */
 static int open_parts(struct launch_layer *layer, struct sb_err *err)
 {
-	static const char *const parts[] = {"upper", "work", "lower", "root"};
+	static const char *const parts[] = {"upper", "work"};
 
 	sb_closep(&layer->dir);
 	sb_closep(&layer->upper);
+	sb_closep(&layer->points);
+	layer->upper = layer->points = -1;
 	layer->dir = open(layer->path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (layer->dir < 0 || fchdir(layer->dir) < 0)
 		return sb_fail(err, errno, "open '%s'", layer->path.s);
@@ -147,6 +149,14 @@ static bool keeps_attributes(const struct launch_layer *layer)
 	return layer->privileged || fsetxattr(layer->dir, "user.sidebundle", "1", 1, 0) == 0;
 }
 
+static bool has_points(const struct launch_ops *ops)
+{
+	for (size_t i = 0; i < ops->count; i++)
+		if (ops->items[i].point)
+			return true;
+	return false;
+}
+
 static int mount_here(struct launch_layer *layer, const struct launch_ops *ops, bool overlay,
 		      struct sb_err *err)
 {
@@ -157,7 +167,10 @@ static int mount_here(struct launch_layer *layer, const struct launch_ops *ops, 
 	if (overlay && !keeps_attributes(layer))
 		return sb_fail(err, errno, "keep overlay's attributes in '%s'", layer->path.s);
 	layer->overlay = overlay;
-	rc = launch_layer_fill(layer, ops, err);
+	if (overlay && has_points(ops))
+		rc = launch_layer_make_points(layer, err);
+	if (rc == 0)
+		rc = launch_layer_fill(layer, ops, err);
 	if (rc == 0 && layer->mounts == LAUNCH_MOUNTS_NONE)
 		rc = launch_layer_copy(layer, ops, err);
 	if (rc < 0 || layer->mounts != LAUNCH_MOUNTS_OURS)
@@ -247,6 +260,7 @@ void launch_layer_close(struct launch_layer *layer)
 	sb_closep(&layer->claim);
 	sb_closep(&layer->dir);
 	sb_closep(&layer->upper);
-	layer->payload_fd = layer->claim = layer->dir = layer->upper = -1;
+	sb_closep(&layer->points);
+	layer->payload_fd = layer->claim = layer->dir = layer->upper = layer->points = -1;
 	sb_buf_free(&layer->path);
 }

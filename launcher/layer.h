@@ -1,5 +1,5 @@
 /*
- * The writable layer: a directory DIR with upper/, work/, lower/ and root/, on disk or in a tmpfs.
+ * The writable layer: a directory DIR with upper/ and work/, on disk or in a tmpfs.
  *
  * What the program writes goes to upper/. Order: launch_layer_claim() before the namespaces are
  * made, launch_layer_make() after, launch_layer_close() when nothing more is to be made.
@@ -13,7 +13,7 @@
 #include "launcher/ops.h"
 #include "launcher/reaper.h"
 
-/* Who makes DIR/root out of the payload and DIR/upper. */
+/* Who shows the payload and what is in DIR/upper, at DIR/upper. */
 enum launch_layer_mounts {
 	LAUNCH_MOUNTS_OURS,   /* we do: overlay, or the payload's parts bound into upper/ */
 	LAUNCH_MOUNTS_THEIRS, /* a program that is told of upper/: nothing is mounted here */
@@ -30,16 +30,17 @@ struct launch_layer {
 	int claim;	    /* SIDEBUNDLE_WRITABLE, locked; -1: what is written is thrown away */
 	int dir;	    /* DIR */
 	int upper;	    /* DIR/upper */
+	int points;	    /* mount points, in memory and below the payload; -1: in upper/ too */
 	struct sb_buf path; /* DIR */
 	bool mounted;	    /* a tmpfs lies over the bundle's libexec/ ... */
 	bool tmpfs;	    /* ... and DIR is in it: nothing is left to remove */
 	bool overlay;	    /* else the payload's parts are bound into upper/ */
 };
 
-#define LAUNCH_LAYER_INIT                                                                          \
-	{                                                                                          \
-		NULL, NULL, false, LAUNCH_MOUNTS_OURS, -1, -1, -1, -1, {NULL, 0, 0}, false, false, \
-			false                                                                      \
+#define LAUNCH_LAYER_INIT                                                                       \
+	{                                                                                       \
+		NULL, NULL, false, LAUNCH_MOUNTS_OURS, -1, -1, -1, -1, -1, {NULL, 0, 0}, false, \
+			false, false                                                            \
 	}
 
 /* Where to look for room; values of the environment, NULL where unset. */
@@ -53,7 +54,7 @@ int launch_layer_claim(struct launch_layer *layer, const struct launch_places *p
 /*
  * Makes the layer at the first place that will do, tells the reaper (NULL: there is none, and only
  * a tmpfs will do, where we mount), carries out what `ops` has for the layer, and mounts. Then
- * DIR/root (where mounts are not ours, DIR/upper) is the root to be, and DIR the current directory.
+ * DIR/upper is the root to be, and DIR the current directory.
  */
 int launch_layer_make(struct launch_layer *layer, const struct launch_places *places,
 		      const struct launch_reaper *reaper, const struct launch_ops *ops,
@@ -69,7 +70,11 @@ static inline const char *launch_inside(const char *path)
 /* layer_fill.c: those of `ops` that need no mount, in layer->upper. Again is as good as once. */
 int launch_layer_fill(const struct launch_layer *layer, const struct launch_ops *ops,
 		      struct sb_err *err);
-/* layer_mount.c: DIR/root, from the current directory DIR. */
+/*
+ * layer_mount.c, from the current directory DIR: room for mount points in memory, as each one on a
+ * disk costs more than its mount (sets layer->points, or leaves them to upper/); DIR/upper.
+ */
+int launch_layer_make_points(struct launch_layer *layer, struct sb_err *err);
 int launch_layer_mount_overlay(const struct launch_layer *layer, struct sb_err *err);
 /* layer_copy.c: the payload and, as far as it can be copied, what `ops` mounts, in layer->upper. */
 int launch_layer_copy(const struct launch_layer *layer, const struct launch_ops *ops,

@@ -191,8 +191,56 @@ static int make_copy(const struct launch_layer *layer, const struct launch_op *o
 	return rc < 0 ? sb_wrap(err, "copy '%s' to the writable layer", op->dest) : 0;
 }
 
+/* In the layer of mount points, where it hides nothing and nobody looks at modes and times. */
+static int make_point(const struct launch_layer *layer, const struct launch_op *op,
+		      struct sb_err *err)
+{
+	const char *inside = launch_inside(op->dest);
+	auto_buf parent = SB_BUF_INIT;
+	int rc = 0;
+
+	for (const char *slash = strchr(inside, '/'); slash; slash = strchr(slash + 1, '/')) {
+		sb_buf_cut(&parent, 0);
+		if (sb_buf_add(&parent, inside, (size_t)(slash - inside)) < 0)
+			return sb_fail(err, ENOMEM, "make '%s'", op->dest);
+		(void)mkdirat(layer->points, parent.s, 0755); /* mostly it is there */
+	}
+	if (op->kind == LAUNCH_LINK)
+		rc = symlinkat(op->source, layer->points, inside);
+	else if (op->kind == LAUNCH_DIR)
+		rc = mkdirat(layer->points, inside, 0755);
+	else
+		rc = mknodat(layer->points, inside, S_IFREG | 0644, 0);
+	return rc < 0 && errno != EEXIST ? sb_fail(err, errno, "make '%s'", op->dest) : 0;
+}
+
+/*
+ * Whether `op` is nothing but a mount point that the payload has: what is mounted there hides it,
+ * whoever owns it.
+ */
+static bool has_point(const struct launch_layer *layer, const struct launch_ops *ops,
+		      const struct launch_op *op)
+{
+	struct stat st;
+
+	if (!layer->overlay || op->kind != LAUNCH_DIR || !payload_stat(layer, op->dest, &st) ||
+	    !S_ISDIR(st.st_mode))
+		return false;
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct launch_op *over = &ops->items[i];
+
+		if ((over->kind == LAUNCH_BIND || over->kind == LAUNCH_PROC ||
+		     over->kind == LAUNCH_TMPFS) &&
+		    strcmp(over->dest, op->dest) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int make(const struct launch_layer *layer, const struct launch_op *op, struct sb_err *err)
 {
+	if (op->point && layer->points >= 0)
+		return make_point(layer, op, err);
 	switch (op->kind) {
 	case LAUNCH_DIR:
 		return make_dir(layer, op->dest, op->mode, err);
@@ -220,7 +268,8 @@ int launch_layer_fill(const struct launch_layer *layer, const struct launch_ops 
 	for (size_t i = 0; i < ops->count; i++) {
 		const struct launch_op *op = &ops->items[i];
 		struct sb_err refused = SB_ERR_INIT;
-		int rc = launch_ops_is_late(ops, i) ? 0 : make(layer, op, &refused);
+		bool done = launch_ops_is_late(ops, i) || has_point(layer, ops, op);
+		int rc = done ? 0 : make(layer, op, &refused);
 
 		if (rc < 0 && !op->optional) {
 			*err = refused;

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -11,23 +12,73 @@
 #include "launcher/mounts.h"
 
 /*
- * All names are relative to the current directory: overlay's options know ',' and ':' and a path
- * may have both.
+ * overlay's options know ',' and ':' and a path may have both: all names are relative to the
+ * current directory, or descriptors. `lower`: what goes below upper/.
  */
-#define OVERLAY_OPTIONS "lowerdir=lower,upperdir=upper,workdir=work"
+static int mount_overlay(const struct launch_layer *layer, const char *lower, struct sb_err *err)
+{
+	/* What is thrown away need not be on the disk first: without this the kernel writes out all
+	 * of the file system that upper/ lies on when the program ends (Linux 5.10). */
+	const char *hasty = layer->claim < 0 ? ",volatile" : "";
+	char options[160], full[200];
+
+	(void)snprintf(options, sizeof options, "lowerdir=%s,upperdir=upper,workdir=work", lower);
+	(void)snprintf(full, sizeof full, "%s%s,userxattr", options, hasty);
+	/* On top of upper/: no other mount point is needed. */
+	int rc = mount("overlay", "upper", "overlay", 0, full);
+	/* userxattr is Linux 5.11's, as is overlay for everybody; root had overlay before. */
+	if (rc < 0 && layer->privileged)
+		rc = mount("overlay", "upper", "overlay", 0, options);
+	return rc < 0 ? sb_fail(err, errno, "mount overlay in '%s'", layer->path.s) : 0;
+}
+
+static int make_lower(const struct launch_layer *layer, struct sb_err *err)
+{
+	if (mkdirat(layer->dir, "lower", 0700) < 0 && errno != EEXIST)
+		return sb_fail(err, errno, "make '%s/lower'", layer->path.s);
+	return 0;
+}
+
+int launch_layer_make_points(struct launch_layer *layer, struct sb_err *err)
+{
+	/* Without it there is one name for what goes below upper/, and the payload needs it. */
+	if (access("/proc/self/fd", F_OK) < 0)
+		return 0;
+	int rc = make_lower(layer, err);
+	if (rc < 0)
+		return rc;
+	if (mount("tmpfs", "lower", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
+		return sb_fail(err, errno, "mount a tmpfs on '%s/lower'", layer->path.s);
+	layer->points = openat(layer->dir, "lower", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return layer->points < 0 ? sb_fail(err, errno, "open '%s/lower'", layer->path.s) : 0;
+}
+
+/* Where /proc is missing: by the name of a mount of ours. */
+static int mount_bound(const struct launch_layer *layer, struct sb_err *err)
+{
+	int rc = make_lower(layer, err);
+
+	if (rc < 0)
+		return rc;
+	if (mount(layer->payload, "lower", NULL, MS_BIND | MS_REC, NULL) < 0)
+		return sb_fail(err, errno, "bind '%s'", layer->payload);
+	return mount_overlay(layer, "lower", err);
+}
 
 int launch_layer_mount_overlay(const struct launch_layer *layer, struct sb_err *err)
 {
-	if (mount(layer->payload, "lower", NULL, MS_BIND | MS_REC, NULL) < 0)
-		return sb_fail(err, errno, "bind '%s'", layer->payload);
-	int rc = mount("overlay", "root", "overlay", 0, OVERLAY_OPTIONS ",userxattr");
-	/* The option is Linux 5.11's, as is overlay for everybody; root had overlay before. */
-	if (rc < 0 && layer->privileged)
-		rc = mount("overlay", "root", "overlay", 0, OVERLAY_OPTIONS);
-	if (rc < 0)
-		rc = sb_fail(err, errno, "mount overlay in '%s'", layer->path.s);
-	/* overlay holds a mount of its own; this one would show up in a /tmp that we bind. */
-	(void)umount2("lower", MNT_DETACH);
+	const char *points = layer->points >= 0 ? "lower:" : "";
+	char lower[64];
+	/* Not layer->payload_fd: the mount that it was opened in is the outer namespace's. */
+	auto_fd int payload = open(layer->payload, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (payload < 0)
+		return sb_fail(err, errno, "open '%s'", layer->payload);
+	(void)snprintf(lower, sizeof lower, "%s/proc/self/fd/%d", points, payload);
+	bool named = access(lower + strlen(points), F_OK) == 0;
+	int rc = named ? mount_overlay(layer, lower, err) : mount_bound(layer, err);
+	/* overlay holds mounts of its own; these would show up in a /tmp that we bind. */
+	if (!named || layer->points >= 0)
+		(void)umount2("lower", MNT_DETACH);
 	return rc;
 }
 
@@ -129,11 +180,11 @@ static int bind_now(const char *from, const char *to, void *arg, struct sb_err *
 
 int launch_layer_mount_parts(const struct launch_layer *layer, struct sb_err *err)
 {
-	if (mount("upper", "root", NULL, MS_BIND | MS_REC, NULL) < 0)
+	if (mount("upper", "upper", NULL, MS_BIND | MS_REC, NULL) < 0)
 		return sb_fail(err, errno, "bind '%s/upper'", layer->path.s);
-	int rc = launch_layer_parts(layer, "root", bind_now, NULL, err);
+	int rc = launch_layer_parts(layer, "upper", bind_now, NULL, err);
 	/* Half a view must not be in the way of another attempt. */
 	if (rc < 0)
-		(void)umount2("root", MNT_DETACH);
+		(void)umount2("upper", MNT_DETACH);
 	return rc;
 }

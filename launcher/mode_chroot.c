@@ -14,14 +14,14 @@
 #include "launcher/reaper.h"
 #include "launcher/session.h"
 
-/* The root is ready, at DIR/root or DIR/upper: into it. */
+/* The root is ready, at DIR/upper: into it. */
 static int change_root(const struct launch_layer *layer, const struct launch_session *session,
 		       struct sb_err *err)
 {
 	const struct launch_ops none = {NULL, 0, 0};
 
-	return layer->mounts == LAUNCH_MOUNTS_OURS ? launch_mount_chroot("root", &session->ops, err)
-						   : launch_mount_chroot("upper", &none, err);
+	return launch_mount_chroot(
+		"upper", layer->mounts == LAUNCH_MOUNTS_OURS ? &session->ops : &none, err);
 }
 
 static int enter(const struct launch_request *request, struct launch_session *session,

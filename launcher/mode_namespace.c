@@ -37,7 +37,7 @@ static int enter(const struct launch_request *request, const struct launch_sessi
 		rc = launch_layer_make(&layer, &session->places, reaped ? &reaper : NULL,
 				       &session->ops, err);
 	if (rc == 0)
-		rc = launch_mount_pivot("root", &session->ops, layer.tmpfs ? layer.path.s : NULL,
+		rc = launch_mount_pivot("upper", &session->ops, layer.tmpfs ? layer.path.s : NULL,
 					err);
 	if (rc == 0 && reaped && !layer.tmpfs)
 		rc = watch(&reaper, &layer, err);

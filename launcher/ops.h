@@ -30,6 +30,8 @@ enum launch_op_kind {
 struct launch_op {
 	enum launch_op_kind kind;
 	bool optional; /* a refusal is no failure */
+	bool point; /* nothing but a place to mount on, or a link: one of many, and not written to
+		     */
 	mode_t mode;
 	char *source;
 	char *dest;

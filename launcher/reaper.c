@@ -23,7 +23,7 @@
 /* Messages on the socket: one of these, then a directory's path, then NUL. */
 enum { TELL_REMOVE = '-', TELL_KEEP = '=', TELL_WATCHING = '!' };
 
-static const char *const own_parts[] = {"lower", "root", "work", NULL};
+static const char *const own_parts[] = {"lower", "work", NULL};
 
 /* Everything but `keep`: no terminal and no pipeline is held open by us. */
 static void let_go(const int *keep, size_t count)

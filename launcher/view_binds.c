@@ -147,10 +147,10 @@ static enum content content_of(const char *payload, const char *dest)
 }
 
 static int bind_whole(const struct launch_view *view, struct launch_ops *ops, const char *source,
-		      const char *dest, mode_t type, bool optional, struct sb_err *err)
+		      const char *dest, mode_t type, struct sb_err *err)
 {
 	struct launch_op point = {.kind = S_ISDIR(type) ? LAUNCH_DIR : LAUNCH_FILE, .mode = 0755};
-	struct launch_op bind = {.kind = LAUNCH_BIND, .optional = optional};
+	struct launch_op bind = {.kind = LAUNCH_BIND};
 
 	point.dest = bind.dest = (char *)dest;
 	bind.source = (char *)source;
@@ -158,6 +158,24 @@ static int bind_whole(const struct launch_view *view, struct launch_ops *ops, co
 	if (rc >= 0)
 		rc = launch_view_add(view, ops, &bind, err);
 	return rc < 0 ? rc : 0;
+}
+
+/* The same for one of many names, of directories that are known to be no symlinks. */
+static int bind_name(struct launch_ops *ops, const char *source, const char *dest, mode_t type,
+		     struct sb_err *err)
+{
+	const struct launch_op point = {.kind = S_ISDIR(type) ? LAUNCH_DIR : LAUNCH_FILE,
+					.mode = 0755,
+					.dest = (char *)dest,
+					.point = true};
+	/* It may be gone when its turn comes: /tmp is a busy place. */
+	const struct launch_op bind = {.kind = LAUNCH_BIND,
+				       .optional = true,
+				       .source = (char *)source,
+				       .dest = (char *)dest};
+	int rc = launch_ops_add(ops, &point, err);
+
+	return rc < 0 ? rc : launch_ops_add(ops, &bind, err);
 }
 
 static int merge(const struct launch_view *view, struct launch_ops *ops, const char *source,
@@ -190,14 +208,13 @@ static int merge_child(const struct launch_view *view, struct launch_ops *ops, c
 			return 0;
 		}
 	}
-	/* It may be gone when its turn comes: /tmp is a busy place. */
 	if (!S_ISLNK(st.st_mode))
-		return bind_whole(view, ops, source, dest, st.st_mode, true, err);
+		return bind_name(ops, source, dest, st.st_mode, err);
 	ssize_t n = readlink(ours.s, target, sizeof target - 1);
 	if (n < 0)
 		return 0;
 	target[n] = '\0';
-	struct launch_op link = {.kind = LAUNCH_LINK, .optional = true};
+	struct launch_op link = {.kind = LAUNCH_LINK, .optional = true, .point = true};
 	link.source = target;
 	link.dest = (char *)dest;
 	return launch_ops_add(ops, &link, err);
@@ -325,7 +342,7 @@ static int bind_root(const struct launch_view *view, struct launch_ops *ops,
 	if (!dest.s[1] || (strcmp(source.s, dest.s) == 0 && launch_ops_covering(ops, source.s)))
 		return 0;
 	if (!S_ISDIR(st.st_mode) || content_of(view->payload, dest.s) == CONTENT_NONE)
-		return bind_whole(view, ops, source.s, dest.s, st.st_mode, false, err);
+		return bind_whole(view, ops, source.s, dest.s, st.st_mode, err);
 	if (!root->asked && is_programs(dest.s))
 		return 0;
 	return merge(view, ops, source.s, dest.s, err);

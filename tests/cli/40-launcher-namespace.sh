@@ -116,6 +116,20 @@ keeps() {
 		SIDEBUNDLE_WRITABLE=$PWD/kept b/bin/sh -c 'cat /data/one; ls /proj' && unchanged
 }
 check "SIDEBUNDLE_WRITABLE keeps the changes" expect_output $'1\nin' keeps
+# The kernel would write out a whole file system at the end of the program (Linux 5.10 knows better).
+root_options() { b/bin/sh -c 'while read -r a b c d at rest; do [ "$at" = / ] && echo "$rest"; done </proc/self/mountinfo'; }
+check "what is thrown away is not synced to the disk first" expect_match 'volatile' root_options
+synced() { SIDEBUNDLE_WRITABLE=$PWD/kept root_options | grep -q 'overlay' && ! SIDEBUNDLE_WRITABLE=$PWD/kept root_options | grep -q volatile; }
+check "what is kept is" synced
+# In a directory of which the payload has a part, what this machine has is mounted one by one.
+mixed() {
+	mkdir -p many && (cd many && mkdir $(seq 50) && echo in >1/file && echo plain >name && ln -s name link) || return 1
+	SIDEBUNDLE_WRITABLE=$PWD/kept SIDEBUNDLE_BIND=$PWD/many=/proj b/bin/sh -c \
+		'cat /proj/in /proj/1/file /proj/name /proj/link; echo out >/proj/2/file; ls -d /proj/50' &&
+		cat many/2/file && ! ls kept/upper/proj/50 2>/dev/null && rm -r many
+}
+check "names in a mixed directory leave nothing on the disk" \
+	expect_output $'input\nin\nplain\nplain\n/proj/50\nout' mixed
 in_use() {
 	SIDEBUNDLE_WRITABLE=$PWD/kept b/bin/sh -c 'sleep 4' &
 	sleep 0.5
