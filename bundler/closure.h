@@ -66,7 +66,8 @@ struct sb_program {
 	const char *exec; /* real path of what was asked for */
 	const char *elf;  /* the ELF that the kernel ends up with: itself, or the last interpreter;
 			     NULL: neither ELF nor script, or its interpreter is missing */
-	const char *interp; /* its dynamic linker as PT_INTERP names it; NULL: static */
+	const char *elf_name; /* the same as it was asked for: by the script's line, or by env's */
+	const char *interp;   /* its dynamic linker as PT_INTERP names it; NULL: static */
 	const char *const *
 		prefix; /* arguments between elf's argv[0] and the script's path; NULL-terminated */
 	const char *const

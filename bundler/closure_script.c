@@ -135,6 +135,7 @@ static int end_with(struct chain *chain, const char *real)
 	if (rc < 0)
 		return rc;
 	info->elf = closure_keep(chain->c, real);
+	info->elf_name = chain->name;
 	info->interp = sb_closure_elf(chain->c, real)->interp;
 	chain->program->process = process;
 	return info->elf ? 0 : closure_no_memory(chain->err);

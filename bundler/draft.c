@@ -267,7 +267,8 @@ static int add_entry(struct sb_draft *draft, const struct sb_plan_entry *entry,
 	entries[n].interp = program.interp ? draft_string(draft, program.interp) : NULL;
 	entries[n].libs = keep_list(draft, program.libs);
 	if (program.script) {
-		entries[n].program = draft_string(draft, program.elf);
+		/* What lies beside it, a python's virtual environment, is found by this name. */
+		entries[n].program = draft_string(draft, program.elf_name);
 		entries[n].prefix = keep_list(draft, program.prefix);
 	}
 	if (!entries[n].libs || (program.interp && !entries[n].interp) ||
@@ -301,6 +302,37 @@ static int check_needs(const struct sb_draft *draft, const struct sb_closure *cl
 	return 0;
 }
 
+/*
+ * A python of a virtual environment finds that by its own name, where pyvenv.cfg is in the same
+ * directory or above: it is started by the original one, whatever the caller's is.
+ */
+static int keep_environment(struct sb_draft *draft, struct sb_closure *closure,
+			    struct sb_plan_entry *entry, struct sb_err *err)
+{
+	static const char *const places[] = {"pyvenv.cfg", "../pyvenv.cfg"};
+	const struct sb_reason why = {.why = SB_WHY_CONFIG, .from = entry->exec};
+	int dir_len = (int)(sb_path_base(entry->exec) - entry->exec);
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		auto_buf name = SB_BUF_INIT, real = SB_BUF_INIT;
+		struct sb_err absent = SB_ERR_INIT;
+		const char **argv;
+
+		if (sb_buf_printf(&name, "%.*s%s", dir_len, entry->exec, places[i]) < 0)
+			return no_memory(err);
+		if (sb_resolve(draft->set->root, name.s, 0, NULL, NULL, &real, &absent) < 0)
+			continue;
+		argv = draft_array(draft, 2, sizeof *argv);
+		if (!argv)
+			return no_memory(err);
+		argv[0] = entry->exec;
+		argv[1] = NULL;
+		entry->argv = argv;
+		return sb_closure_add(closure, real.s, &why, err);
+	}
+	return 0;
+}
+
 int sb_draft_program(struct sb_draft *draft, const char *name, const char *path,
 		     const struct sb_trace *const *runs, size_t run_count, struct sb_err *err)
 {
@@ -325,6 +357,8 @@ int sb_draft_program(struct sb_draft *draft, const char *name, const char *path,
 		rc = check_needs(draft, c->closure, first_edge, path, err);
 	if (rc == 0 && !c->program)
 		c->program = entry.exec;
+	if (rc == 0)
+		rc = keep_environment(draft, c->closure, &entry, err);
 	if (rc == 0)
 		rc = add_entry(draft, &entry, c->closure, err);
 	for (size_t i = 0; i < run_count && rc == 0; i++) {

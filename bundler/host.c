@@ -293,20 +293,34 @@ static int write_all(struct host *h, struct sb_manifest *m, struct sb_err *err)
 	return rc;
 }
 
+/* Not made for this kind of machine: each program runs through its dynamic linker. */
+static int tell_all(struct host *h, struct sb_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < h->count && rc == 0 && h->spec->remarks; i++) {
+		rc = look_at(h, i, err);
+		if (rc == 0 && h->interps[i] &&
+		    sb_remark(h->spec->remarks, SB_REMARK_LINKER, h->files[i].path, NULL) < 0)
+			rc = sb_fail(err, ENOMEM, "make '" SB_HOST_DIR "'");
+	}
+	return rc;
+}
+
 int sb_host_write(const struct sb_host_spec *spec, struct sb_manifest_file *files, size_t count,
 		  struct sb_manifest *m, struct sb_err *err)
 {
 	struct host h = {.spec = spec, .files = files, .count = count, .dir = -1};
 	int rc;
 
-	/* Not made for this kind of machine. */
-	if (access(spec->start, R_OK) < 0)
-		return 0;
+	bool able = access(spec->start, R_OK) == 0;
 	h.script = calloc(count + 1, sizeof *h.script);
 	h.library = calloc(count + 1, sizeof *h.library);
 	h.interps = calloc(count + 1, sizeof *h.interps);
-	rc = h.script && h.library && h.interps ? write_all(&h, m, err)
-						: sb_fail(err, ENOMEM, "make '" SB_HOST_DIR "'");
+	if (!h.script || !h.library || !h.interps)
+		rc = sb_fail(err, ENOMEM, "make '" SB_HOST_DIR "'");
+	else
+		rc = able ? write_all(&h, m, err) : tell_all(&h, err);
 	sb_closep(&h.dir);
 	free(h.script);
 	free(h.library);

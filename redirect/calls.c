@@ -398,11 +398,15 @@ static long rename_back(char *buf, long len)
 	return len;
 }
 
-/* What did not fit may fit once it is shorter. */
-__attribute__((noinline)) static long read_link_whole(const struct sb_call *c,
-						      const struct shape *s)
+/*
+ * Links of /proc hold real names. They are read elsewhere: of the caller's buffer nothing is
+ * touched behind what the program is told, which many take for its end.
+ */
+__attribute__((noinline)) static long read_proc_link(const struct sb_call *c, const struct shape *s,
+						     bool self)
 {
 	size_t size = (size_t)c->args[s->path + 2], n;
+	const char *known = self ? sb_here.program : NULL;
 	char name[SB_PATH_MAX];
 	struct sb_call other = *c;
 	long rc;
@@ -412,35 +416,21 @@ __attribute__((noinline)) static long read_link_whole(const struct sb_call *c,
 	rc = make(&other);
 	if (rc <= 0)
 		return rc;
-	n = (size_t)rename_back(name, rc);
+	n = known ? sb_strlen(known) : (size_t)rename_back(name, rc);
 	n = n < size ? n : size;
-	sb_copy((char *)c->args[s->path + 1], name, n);
+	sb_copy((char *)c->args[s->path + 1], known ? known : name, n);
 	return (long)n;
 }
 
-static long give_self(char *buf, size_t size)
-{
-	size_t n = sb_strnlen(sb_here.program, size);
-
-	sb_copy(buf, sb_here.program, n);
-	return (long)n;
-}
-
-/* Links of /proc hold real names. */
 static long read_link(const struct sb_call *c, const struct shape *s, unsigned long how)
 {
 	const char *path = (const char *)c->args[s->path];
-	char *buf = (char *)c->args[s->path + 1];
-	long rc;
 
 	if (!sb_starts(path, "/proc/"))
 		return resolve(c, s, path, how);
-	rc = make(c);
-	if (rc > 0 && sb_is_self(path))
-		return give_self(buf, (size_t)c->args[s->path + 2]);
-	if (rc <= 0 || buf[0] != '/')
-		return rc;
-	return rc < c->args[s->path + 2] ? rename_back(buf, rc) : read_link_whole(c, s);
+	if (sb_is_bad((const char *)c->args[s->path + 1]) || (int)c->args[s->path + 2] <= 0)
+		return make(c);
+	return read_proc_link(c, s, sb_is_self(path));
 }
 
 static long get_cwd(const struct sb_call *c)
