@@ -145,7 +145,7 @@ $(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDE
 $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 $(BUILD)/tests/unit/entry: $(BUILD)/obj/preload/entry.o
 $(BUILD)/tests/unit/sites: $(BUILD)/obj/auditor/sites.o
-$(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/lookup.o
+$(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/layer.o $(BUILD)/obj/redirect/lookup.o
 
 # The launcher's parts, but for its main, work with any libc.
 LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c %/memory.c common/%,$(LAUNCHER_SRC)))
@@ -172,7 +172,7 @@ $(BUILD)/tests/tools/%: tests/tools/%.c $(wildcard tests/tools/*.h)
 		-o $@ $< $$(sed -n 's,^// libs: ,,p' $<)
 
 # Those that read traces are linked with the program's own parts.
-$(addprefix $(BUILD)/tests/tools/,accesses holds oracle): $(BUILD)/tests/tools/%: tests/tools/%.c \
+$(addprefix $(BUILD)/tests/tools/,accesses holds oracle strangers): $(BUILD)/tests/tools/%: tests/tools/%.c \
 		$(wildcard tests/tools/*.h) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
@@ -212,7 +212,7 @@ targets: $(TARGET_BIN) $(TEST_TOOL_BIN) $(if $(AARCH64_CC),$(AARCH64_MODULES))
 deps:
 	@DEPS=$(DEPS) CC="$(CC)" tools/deps/install $(or $(SETS),build)
 roots:
-	@tests/roots
+	@tests/roots $(ALL)
 # What deps brings changes how this file is read: hence a make of its own.
 check check-all:
 	@$(MAKE) --no-print-directory deps SETS="build check subject$(if $(filter %all,$@), all)"

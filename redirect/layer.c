@@ -53,10 +53,35 @@ void sb_layer_begin(void)
 	sb_here.layer_len = sb_strlen(sb_here.layer);
 }
 
+/* A name that begins below a directory may climb out of it again: what lies beside it is no copy.
+ */
+static bool climbs(const char *rest)
+{
+	size_t depth = 0;
+
+	while (*rest) {
+		size_t len = 0;
+
+		while (*rest == '/')
+			rest++;
+		while (rest[len] && rest[len] != '/')
+			len++;
+		if (len == 2 && rest[0] == '.' && rest[1] == '.') {
+			if (!depth)
+				return true;
+			depth--;
+		} else if (len > 1 || (len == 1 && rest[0] != '.')) {
+			depth++;
+		}
+		rest += len;
+	}
+	return false;
+}
+
 bool sb_is_layered(const char *path)
 {
 	for (size_t i = 0; i < sb_here.dir_count; i++)
-		if (sb_below(path, sb_here.dirs[i]))
+		if (sb_below(path, sb_here.dirs[i]) && !climbs(path + sb_strlen(sb_here.dirs[i])))
 			return true;
 	return false;
 }

@@ -129,8 +129,9 @@ void sb_library_restore(void);
  * redirect/relative.c. sb_name_of(): the real name of a directory (AT_FDCWD: the current one), its
  * length, 0 where it cannot be told. sb_from_root(): `path`, which begins there, by the name that
  * the program knows, in `buf`; NULL where the directory is none of the payload's (`ours`), or is
- * one (not `ours`). sb_is_inside(): whether it begins in one of the payload's; sb_may_be_inside():
- * the same without asking, where it says no.
+ * one (not `ours`), or is a copy in the layer and the path does not lead out of it. sb_is_inside():
+ * whether it begins in one of the payload's; sb_may_be_inside(): the same without asking, where it
+ * says no.
  */
 size_t sb_name_of(long dirfd, char *buf, size_t size);
 const char *sb_from_root(long dirfd, const char *path, bool ours, char *buf, size_t size);

@@ -41,16 +41,20 @@ static const char *known_name(const char *real)
 	return known && sb_here.layer && sb_is_layered(known) ? NULL : known;
 }
 
+/* Of a copy only what is named as lying beside it, and which the copy cannot have. */
 const char *sb_from_root(long dirfd, const char *path, bool ours, char *buf, size_t size)
 {
 	size_t at = sb_name_of(dirfd, buf, size);
-	const char *known = at ? known_name(buf) : NULL;
+	const char *known = at ? sb_strip(buf) : NULL;
+	bool copy = known && sb_here.layer && sb_is_layered(known);
 
-	if (!at || (ours ? !known : sb_strip(buf) != NULL))
+	if (!at || ours != (known && !copy) || (at > 1 && !sb_puts(buf, size, &at, "/")) ||
+	    !sb_puts(buf, size, &at, path))
 		return NULL;
-	return (at == 1 || sb_puts(buf, size, &at, "/")) && sb_puts(buf, size, &at, path)
-		       ? (ours ? sb_strip(buf) : buf)
-		       : NULL;
+	known = sb_strip(buf);
+	if (copy && sb_is_layered(known))
+		return NULL;
+	return known ? known : buf;
 }
 
 bool sb_may_be_inside(long dirfd)

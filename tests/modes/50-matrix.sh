@@ -1,5 +1,6 @@
-# timeout: 900
-# Programs x machines, in one run mode: each replays as it was, on this machine and on others.
+# timeout: 1500
+# Programs x machines, in one run mode: each replays as it was, on this machine and on others, and
+# opens no file of theirs that its bundle does not declare, as our own tracer sees from outside.
 # shellcheck disable=SC2154 # programs.sh
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/modes/mode.sh"
@@ -18,9 +19,17 @@ make_musl() {
 machines=(here bare)
 "$SB_TOOLS/enter" --probe 2>/dev/null || machines=(here)
 [ ${#machines[@]} -eq 1 ] || for root in bullseye trixie sid; do
+	# A root that check-all alone makes may be there from it.
+	[ $root != sid ] || [ "${SB_ALL:-0}" -ne 0 ] || continue
 	[ ! -d "$SB_ROOTS/$root" ] || machines+=("$root")
 done
 [ ${#machines[@]} -eq 1 ] || ! make_musl || machines+=(musl)
+# Where our tracer looks on: everywhere, or on one that has much to be opened by mistake.
+looked_at=bullseye
+[ "${SB_ALL:-0}" -eq 0 ] || looked_at=all
+# It has no privilege to lose under a tracer, and none to gain.
+cp "$SB_TOOLS/enter" "$SB_WORK/enter" && chmod 755 "$SB_WORK/enter" || exit 1
+enter=("$SB_TOOLS/enter")
 
 # bubblewrap for machines that have none: a bundle itself, whose libraries alone are redirected.
 extra=()
@@ -32,41 +41,65 @@ if [ "$SB_MODE" = bwrap ]; then
 	extra=(--ro-bind "$SB_WORK/bubble" /bubble)
 fi
 
-on_machine() { # MACHINE ENTRY
-	local -a options=(${extra[@]+"${extra[@]}"})
+root_of() { # MACHINE
 	case $1 in
-	here)
-		"$bundle/bin/$2"
-		return
-		;;
-	musl) options+=(--root "$SB_WORK/musl") ;;
-	*) options+=(--root "$SB_ROOTS/$1") ;;
+	here) echo / ;;
+	musl) echo "$SB_WORK/musl" ;;
+	*) echo "$SB_ROOTS/$1" ;;
 	esac
+}
+
+on_machine() { # MACHINE ENTRY: under what $tracer holds, too
+	local -a options=(${extra[@]+"${extra[@]}"})
+	if [ "$1" = here ]; then
+		${tracer[@]+"${tracer[@]}"} "$bundle/bin/$2"
+		return
+	fi
+	options+=(--root "$(root_of "$1")")
 	# Rights there are those of root in a user namespace.
 	[ "$SB_MODE" != chroot ] || options+=(--as-root)
 	[ "$SB_MODE" != bwrap ] || local -x SIDEBUNDLE_BWRAP=/bubble/bin/bwrap
-	"$SB_TOOLS/enter" "${options[@]}" --ro-bind "$bundle" /bundle -- "/bundle/bin/$2"
+	${tracer[@]+"${tracer[@]}"} "${enter[@]}" "${options[@]}" --ro-bind "$bundle" /bundle -- "/bundle/bin/$2"
 }
 
 # --- programs
+# Where a program's directory is: below $SB_WORK, or where place_NAME says, which is a directory of
+# ours that is mounted there as long as it is recorded, and that no machine has.
+within() { # PROGRAM COMMAND...
+	local -n place="place_${1//-/_}"
+	shift
+	if [ -n "${place:-}" ]; then
+		HOME=/home/tester unshare -rm sh -c 'mount --bind "$0" "$1" && cd "$2" && shift 2 && exec "$@"' \
+			"$SB_WORK/place" "/${place#/}" "/${place#/}/tester/project" "$@"
+	else
+		"$@"
+	fi
+}
+
 fresh() {
-	chmod -R u+w "$SB_WORK/project" 2>/dev/null
-	rm -rf "$SB_WORK/project"
-	mkdir "$SB_WORK/project" && cd "$SB_WORK/project" && "prepare_$1"
+	local -n place="place_${1//-/_}"
+	local dir=$SB_WORK/project
+	[ -z "${place:-}" ] || dir=$SB_WORK/place/tester/project
+	chmod -R u+w "$SB_WORK/project" "$SB_WORK/place" 2>/dev/null
+	rm -rf "$SB_WORK/project" "$SB_WORK/place"
+	mkdir -p "$dir" && cd "$dir" && "prepare_$1"
 }
 
 make_bundle() { # PROGRAM COMMAND...
 	local name=$1
+	local -n place="place_${1//-/_}"
 	shift
 	rm -rf "$SB_WORK/$name" && mkdir "$SB_WORK/$name" || return 1
 	bundle=$SB_WORK/$name/b
-	fresh "$name" && _capture "$SB_WORK/$name/here" "$@" || return 1
+	fresh "$name" && _capture "$SB_WORK/$name/here" within "$name" "$@" || return 1
 	[ -s "$SB_WORK/$name/here.out" ] || { echo "it prints nothing"; cat "$SB_WORK/$name/here.err"; return 1; }
 	# By the system calls where that is allowed: so nothing is missed.
-	fresh "$name" && sidebundle trace -b notify -o "$SB_WORK/$name/trace" -- "$@" >/dev/null 2>&1 </dev/null
+	fresh "$name" && within "$name" sidebundle trace -b notify -o "$SB_WORK/$name/trace" -- "$@" >/dev/null 2>&1 </dev/null
 	local -n more="create_${name//-/_}"
-	sidebundle create --from-trace "$SB_WORK/$name/trace" --name b --out-dir "$SB_WORK/$name" ${more[@]+"${more[@]}"} \
-		>"$SB_WORK/$name/log" 2>&1 || { cat "$SB_WORK/$name/log"; return 1; }
+	# What the run changed there is not what it found.
+	[ -z "${place:-}" ] || fresh "$name"
+	within "$name" sidebundle create --from-trace "$SB_WORK/$name/trace" --name b --out-dir "$SB_WORK/$name" \
+		${more[@]+"${more[@]}"} >"$SB_WORK/$name/log" 2>&1 || { cat "$SB_WORK/$name/log"; return 1; }
 	chmod -R a-w "$bundle"
 }
 
@@ -83,25 +116,50 @@ replays() { # PROGRAM MACHINE ENTRY
 	return $bad
 }
 
+# What the machine has, and the bundle does not declare, is not opened.
+# What tidies up behind a run is waited for.
+keeps_to_itself() { # PROGRAM MACHINE ENTRY
+	local at=/bundle to=$SB_WORK/$1
+	local -a tracer=(sidebundle trace -b ptrace --wait-all -o "$to/looked") enter=("$SB_WORK/enter" --user-only) view=()
+	fresh "$1"
+	_capture "$to/traced" on_machine "$2" "$3"
+	cmp "$to/here.status" "$to/traced.status" || { cat "$to/traced.err"; return 1; }
+	[ "$SB_MODE" = host ] || view=(--payload "$bundle/payload")
+	# Here the directory, and what lies beside the bundle, is this machine's.
+	[ "$2" != here ] || at=$SB_WORK
+	"$SB_TOOLS/strangers" ${view[@]+"${view[@]}"} --mine "$at" "$(root_of "$2")" "$to/looked"
+}
+
+# A check of a cell; says what the table is to hold if it did not pass.
+cell() { # NAME WORD COMMAND...
+	local name=$1 word=$2 before=$_failed
+	shift 2
+	_failed=0
+	mode_check "$name" "$@"
+	case $_failed$(tail -n 1 "$SB_RESULTS" | cut -f1) in
+	0pass) ;;
+	0skip) state=known ;;
+	*) state=$word ;;
+	esac
+	[ "$_failed" -ne 0 ] || _failed=$before
+}
+
 row() { # PROGRAM COMMAND...
-	local name=$1 machine line before
+	local name=$1 machine line state
+	local -n needs="needs_${1//-/_}"
 	shift
-	if ! command -v "$1" >/dev/null && [[ $1 != */* ]]; then
-		skip_check "$name" "the program $1 is missing"
+	if ! command -v "${needs:-${1##*/}}" >/dev/null; then
+		skip_check "$name" "the program ${needs:-$1} is missing"
 		return
 	fi
 	check "$name: bundled" make_bundle "$name" "$@"
 	line=$(printf '%-10s %-10s' "$SB_MODE" "$name")
 	for machine in "${machines[@]}"; do
-		before=$_failed
-		_failed=0
-		mode_check "$name: $machine" replays "$name" "$machine" "${1##*/}"
-		case $_failed$(tail -n 1 "$SB_RESULTS" | cut -f1) in
-		0pass) line+=$(printf ' %-9s' same) ;;
-		0skip) line+=$(printf ' %-9s' known) ;;
-		*) line+=$(printf ' %-9s' DIFFERS) ;;
-		esac
-		[ "$_failed" -ne 0 ] || _failed=$before
+		state=same
+		cell "$name: $machine" DIFFERS replays "$name" "$machine" "${1##*/}"
+		[ $looked_at != all ] && [ $looked_at != "$machine" ] ||
+			cell "$name: $machine: only files of its own" STRANGE keeps_to_itself "$name" "$machine" "${1##*/}"
+		line+=$(printf ' %-9s' $state)
 	done
 	[ "$name" != ls ] || for machine in "${machines[@]}"; do check "the mode: $machine" says_mode "$machine"; done
 	echo "table: $line"

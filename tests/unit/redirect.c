@@ -178,3 +178,28 @@ Test(lookup, tells_of_a_room_that_does_not_do)
 	cr_assert(eq(int, sb_look("/bin/mawk", true, &place), true));
 	cr_expect(eq(str, place.path, "/usr/bin/mawk"));
 }
+
+Test(layer, ends_where_a_name_climbs_out)
+{
+	static const struct {
+		const char *path;
+		bool in;
+	} names[] = {
+		{"/opt/app", true},
+		{"/opt/app/", true},
+		{"/opt/app/a/../b", true},
+		{"/opt/app/a/..", true},
+		{"/opt/app/./a//../..x", true},
+		{"/opt/application", false},
+		{"/opt/app/..", false},
+		{"/opt/app/../app/a", false},
+		{"/opt/app/a/../../b", false},
+		{"/opt/app/./../b", false},
+		{"/opt", false},
+	};
+
+	sb_here.dirs[0] = "/opt/app";
+	sb_here.dir_count = 1;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		cr_expect(eq(int, sb_is_layered(names[i].path), names[i].in), "%s", names[i].path);
+}
