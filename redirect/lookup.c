@@ -159,9 +159,12 @@ static enum step step(struct walk *w)
 
 bool sb_below(const char *path, const char *dir)
 {
-	size_t len = sb_strlen(dir);
+	size_t len = 0;
 
-	return len > 1 && same(path, dir, len) && (path[len] == '/' || !path[len]);
+	/* Byte by byte: the path may be the shorter of the two, and end where its page does. */
+	while (dir[len] && path[len] == dir[len])
+		len++;
+	return len > 1 && !dir[len] && (path[len] == '/' || !path[len]);
 }
 
 /* The user's own directories, and the bundle's, are never hidden. */
