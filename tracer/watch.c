@@ -390,10 +390,14 @@ static bool runs(const struct watch_thread *t)
 static void sweep(struct sb_watch *w)
 {
 	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
-		for (struct watch_thread *t = w->threads[i], *next; t; t = next) {
-			next = t->next;
-			if (!runs(t))
-				sb_watch_gone(w, t->tid);
+		for (struct watch_thread *t = w->threads[i]; t;) {
+			if (runs(t)) {
+				t = t->next;
+				continue;
+			}
+			/* An exec that comes to light by it may take others off. */
+			sb_watch_gone(w, t->tid);
+			t = w->threads[i];
 		}
 	w->swept = watch_now();
 }

@@ -141,6 +141,10 @@ int sb_watch_enter(struct sb_watch *w, pid_t tid, const struct sb_call *made,
 	if (!t)
 		return -ESRCH;
 	watch_settle(w, t);
+	/* An exec of another thread may have taken it off. */
+	t = watch_thread(w, tid);
+	if (!t)
+		return -ESRCH;
 	call = watch_take_call(w);
 	if (!call) {
 		sb_sink_lost(w->spec.sink, 1);
