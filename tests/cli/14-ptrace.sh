@@ -12,12 +12,6 @@ shows() { # TRACE KIND OUTCOME PATH
 		grep -qF "\"event\":\"$2\",\"process\":" &&
 		sidebundle show --format json --kind "$2" "$1" | grep -F "\"path\":\"$4\"" | grep -q "\"outcome\":$3,"
 }
-seen() { # TRACE PATH
-	sidebundle show --format paths --as-named "$1" | grep -qxF "$2" || {
-		echo "not in $1: $2"
-		return 1
-	}
-}
 
 # --- what is seen -----------------------------------------------------------------------------------
 if command -v busybox >/dev/null; then
@@ -57,28 +51,8 @@ check "one that is stopped, as well" expect_status 124 \
 	sidebundle trace -b ptrace --timeout 1 sh -c 'sleep 79.8 & kill -STOP $!; kill -STOP $$'
 check "and gone" nobody 'sleep 79.8'
 
-outlive() { # hands out a daemon that opens a file when the trace has ended
-	rm -f went go
-	sidebundle trace -b ptrace -o daemon.trace sh -c \
-		'setsid sh -c "until [ -e go ]; do sleep 0.1; done; cat /etc/passwd >went.new && mv went.new went" \
-			>/dev/null 2>&1 &' 2>daemon.err
-	grep -q 'still running' daemon.err || { cat daemon.err; return 1; }
-	: >go
-	for ((i = 0; i < 50; i++)); do
-		[ -s went ] && return 0
-		sleep 0.1
-	done
-	return 1
-}
-check "what lives on is noted, and lives" outlive
+hold_daemons ptrace
 check "and whoever served it is gone with it" nobody '.*trace -b ptrace -o daemon.trace.*'
-waited() {
-	rm -f went
-	sidebundle trace -b ptrace --wait-all -o waited.trace sh -c \
-		'setsid sh -c "sleep 0.5; cat /etc/passwd >went" >/dev/null 2>&1 &' && [ -s went ] &&
-		seen waited.trace /etc/passwd
-}
-check "or waited for" waited
 piped() { # a daemon that keeps our stdout open is not to keep the reader of it from its end
 	expect_output ended sh -c \
 		'sidebundle trace -b ptrace -o piped.trace sh -c "setsid sleep 2 >/dev/null 2>&1 & echo ended" 2>/dev/null | cat'

@@ -8,13 +8,6 @@ b=${NOTIFYING:-notify}
 sidebundle trace -b $b -o probe.trace true 2>probe.err ||
 	skip "seccomp notification, and to read the memory of a child: $(cat probe.err)"
 
-seen() { # TRACE PATH
-	sidebundle show --format paths --as-named "$1" | grep -qxF "$2" || {
-		echo "not in $1: $2"
-		return 1
-	}
-}
-
 if command -v busybox >/dev/null; then
 	sidebundle trace -b $b -o static.trace busybox cat /etc/passwd >/dev/null
 	check "a static program" seen static.trace /etc/passwd
@@ -54,25 +47,7 @@ check "its time is up, and what it started is gone" expect_status 124 \
 	sidebundle trace -b $b --timeout 1 sh -c 'setsid sleep 77.7 & sleep 77.7'
 check "all of it" nobody 'sleep 77.7'
 
-outlive() { # hands out a daemon that opens a file when the trace has ended
-	rm -f went
-	sidebundle trace -b $b -o daemon.trace sh -c \
-		'setsid sh -c "sleep 1; cat /etc/passwd >went.new && mv went.new went" >/dev/null 2>&1 &' 2>daemon.err
-	grep -q 'still running' daemon.err || { cat daemon.err; return 1; }
-	for ((i = 0; i < 50; i++)); do
-		[ -s went ] && return 0
-		sleep 0.1
-	done
-	return 1
-}
-check "what lives on is noted, and lives" outlive
-waited() {
-	rm -f went
-	sidebundle trace -b $b --wait-all -o daemon.trace sh -c \
-		'setsid sh -c "sleep 0.5; cat /etc/passwd >went" >/dev/null 2>&1 &' && [ -s went ] &&
-		seen daemon.trace /etc/passwd
-}
-check "or waited for" waited
+hold_daemons $b
 
 # Killed in the middle: each of the command's calls would fail without somebody to answer it.
 survives() {

@@ -13,7 +13,7 @@ fi
 traced() { sidebundle trace -b combined -o t "$@"; }
 by_files() { grep '^{"event":' "t" | grep '"backend":"fanotify"'; }
 nothing_by_files() { ! by_files; }
-closed() { tail -n 1 t | grep -q '^{"end":true,.*"lost":0,"blind":\[\]'; }
+closed() { tail -n 1 "${1:-t}" | grep -q '^{"end":true,.*"lost":0,"blind":\[\]'; }
 ends_whole() { tail -n 1 t | grep -q '^{"end":true,.*"lost":0,'; }
 
 # --- both saw it, it stands once -----------------------------------------------------------------------
@@ -96,26 +96,10 @@ check "127: not found" expect_status 127 sidebundle trace -b combined -o none no
 check "no trace is left of what never ran" test ! -e none
 check "124: time-out" expect_status 124 sidebundle trace -b combined --timeout 0.3 -o t sh -c 'sleep 78.1 & sleep 78.1'
 check "nobody is left" nobody 'sleep 78.1'
-outlive() { # hands out a daemon that opens a file when the trace has ended
-	rm -f went go
-	traced sh -c 'setsid sh -c "until [ -e go ]; do sleep 0.1; done; cat real/file >went.new && mv went.new went" \
-		>/dev/null 2>&1 &' 2>daemon.err
-	grep -q 'still running' daemon.err || { cat daemon.err; return 1; }
-	: >go
-	for ((i = 0; i < 50; i++)); do
-		[ -s went ] && return 0
-		sleep 0.1
-	done
-	return 1
-}
-check "what lives on is noted, and lives" outlive
-check "told by one of the two" bash -c 'tail -n 1 t | grep -q "\"outlived\",\"path\":\"[^\"]*/sh\",\"count\":1}"'
-check "and whoever served it is gone with it" nobody '.*trace -b combined -o t .*'
-waited() {
-	rm -f went
-	traced --wait-all sh -c 'setsid sh -c "sleep 0.5; cat real/file >went" >/dev/null 2>&1 &' && [ -s went ] && closed
-}
-check "or waited for" waited
+hold_daemons combined
+check "whole, where it was waited for" closed waited.trace
+check "told by one of the two" bash -c 'tail -n 1 daemon.trace | grep -q "\"outlived\",\"path\":\"[^\"]*/sh\",\"count\":1}"'
+check "and whoever served it is gone with it" nobody '.*trace -b combined -o daemon.trace.*'
 check "it says so under another tracer" expect_match 'backend combined: .*trace within a trace' \
 	sidebundle trace -b ptrace -o t sidebundle trace -b combined -o t2 true
 

@@ -1,7 +1,9 @@
 # What the cases of backends that see every system call share; source it after lib.sh.
 #
 #	nobody COMMAND-LINE	nobody of this account runs it any more, give or take a moment
+#	seen TRACE PATH		the trace has the path, as it was named
 #	hold_privileges BACKEND	checks: what it does about io_uring, and set-id programs
+#	hold_daemons BACKEND	checks: who lives on is noted in daemon.trace, and lives, or is waited for
 nobody() {
 	for ((i = 0; i < 50; i++)); do
 		pgrep -u "$(id -u)" -fx "$1" >/dev/null || return 0
@@ -40,4 +42,37 @@ hold_privileges() {
 	else
 		skip_check "$name" "a program with that bit on this machine"
 	fi
+}
+
+seen() {
+	sidebundle show --format paths --as-named "$1" | grep -qxF "$2" || {
+		echo "not in $1: $2"
+		return 1
+	}
+}
+
+_outlive() { # BACKEND: hands out a daemon that opens a file when the trace has ended
+	rm -f went go
+	sidebundle trace -b "$1" -o daemon.trace sh -c \
+		'setsid sh -c "until [ -e go ]; do sleep 0.1; done; cat /etc/passwd >went.new && mv went.new went" \
+			>/dev/null 2>&1 &' 2>daemon.err
+	grep -q 'still running' daemon.err || { cat daemon.err; return 1; }
+	: >go
+	for ((i = 0; i < 50; i++)); do
+		[ -s went ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+_waited() { # BACKEND
+	rm -f went
+	sidebundle trace -b "$1" --wait-all -o waited.trace sh -c \
+		'setsid sh -c "sleep 0.5; cat /etc/passwd >went" >/dev/null 2>&1 &' && [ -s went ] &&
+		seen waited.trace /etc/passwd
+}
+
+hold_daemons() {
+	check "what lives on is noted, and lives" _outlive "$1"
+	check "or waited for" _waited "$1"
 }
