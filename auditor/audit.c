@@ -73,8 +73,7 @@ static void tell(uint8_t kind, const char *path, const char *by, int outcome)
 	sb_record(&access);
 }
 
-/* --- the image
- * ---------------------------------------------------------------------------------------- */
+/* --- the image -------------------------------------------------------------------------------- */
 
 /*
  * A program that takes no preload (a sanitizer's) has its children inherit an environment without
@@ -124,8 +123,7 @@ unsigned la_version(unsigned offered)
 	return offered < LAV_CURRENT ? offered : LAV_CURRENT;
 }
 
-/* --- searches and loads
- * ------------------------------------------------------------------------------- */
+/* --- searches and loads ----------------------------------------------------------------------- */
 
 /* A candidate that is there, not mapped yet; "" none. */
 static char *found(void)

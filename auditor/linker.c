@@ -21,8 +21,7 @@
 #define SITES	 SB_LINKER_SITES
 #define THUNK	 16u
 
-/* --- in a call's place
- * -------------------------------------------------------------------------------- */
+/* --- in a call's place ------------------------------------------------------------------------ */
 
 /* What the thunk has pushed, from the last to the first. */
 struct frame {
@@ -129,8 +128,7 @@ long sb_linker_call(struct frame *f)
 	}
 }
 
-/* --- where they are
- * ----------------------------------------------------------------------------------- */
+/* --- where they are --------------------------------------------------------------------------- */
 
 struct linker {
 	const uint8_t *base, *text;
@@ -192,8 +190,7 @@ static unsigned sites_of(struct sb_log_header *log, const struct linker *linker,
 	return sb_sites_find(linker->text, linker->size, ret, SITES);
 }
 
-/* --- planting
- * ----------------------------------------------------------------------------------------- */
+/* --- planting --------------------------------------------------------------------------------- */
 
 static bool protect(uintptr_t from, uintptr_t to, int rights)
 {

@@ -44,8 +44,7 @@ static int find_linker(struct sb_draft *draft, struct draft_closure *c, struct s
 			      err);
 }
 
-/* --- name services: nsswitch.conf(5)
- * -------------------------------------------------------------- */
+/* --- name services: nsswitch.conf(5) ---------------------------------------------------------- */
 
 static int add_service(struct sb_draft *draft, const char *service, size_t len, struct sb_err *err)
 {
@@ -107,8 +106,7 @@ static int add_name_services(struct sb_draft *draft, struct sb_err *err)
 	return rc < 0 ? rc : 0;
 }
 
-/* --- locales and time zones
- * ------------------------------------------------------------------------ */
+/* --- locales and time zones ------------------------------------------------------------------- */
 
 /* What is not there is not needed. */
 static int add_if_there(struct sb_draft *draft, const char *path, const char *detail,
@@ -220,8 +218,7 @@ int draft_add_libc_files(struct sb_draft *draft, struct sb_err *err)
 	return rc;
 }
 
-/* --- libraries that only a cache or a variable leads to
- * ------------------------------------------------ */
+/* --- libraries that only a cache or a variable leads to --------------------------------------- */
 
 static int real_directory(const struct sb_draft *draft, const char *dir, struct sb_buf *ret)
 {

@@ -108,8 +108,7 @@ static int look_at(struct host *h, size_t i, struct sb_err *err)
 	return n == sizeof head && sb_elf_magic(head, (size_t)n) ? look_at_elf(h, i, fd, err) : 0;
 }
 
-/* --- what is written
- * --------------------------------------------------------------------------------- */
+/* --- what is written -------------------------------------------------------------------------- */
 
 /* h->dir/root and the path, with the directories above. */
 static int place_of(struct host *h, const char *path, struct sb_buf *ret, struct sb_err *err)

@@ -40,8 +40,7 @@ static bool pin(struct sb_window *w, uint32_t state)
 	return false;
 }
 
-/* --- claiming
- * --------------------------------------------------------------------------------------- */
+/* --- claiming --------------------------------------------------------------------------------- */
 
 /*
  * The collector hands out storage ahead of need. A burst can outrun it for some milliseconds: worth
@@ -145,8 +144,7 @@ static struct sb_chunk *map_chunk(struct sb_recorder *st, int fd, uint64_t numbe
 	return chunk;
 }
 
-/* --- windows
- * ---------------------------------------------------------------------------------------- */
+/* --- windows ---------------------------------------------------------------------------------- */
 
 static void unmap(struct sb_recorder *st, struct sb_window *w)
 {
@@ -287,8 +285,7 @@ static bool next_chunk(struct sb_recorder *st, uint64_t full)
 	return fresh || sb_load(&st->current) != full;
 }
 
-/* --- records
- * ---------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* Walks from the hint to the first free word: other processes (a fork child, for a moment) may
  * share the chunk. */

@@ -20,8 +20,7 @@ static bool failed(long raw)
 	return (unsigned long)raw > -4096UL;
 }
 
-/* --- what is started
- * -------------------------------------------------------------------------------- */
+/* --- what is started -------------------------------------------------------------------------- */
 
 static void record_file(struct sb_exec *x, int dirfd, const char *path, char *const *argv)
 {
@@ -146,8 +145,7 @@ void sb_exec_end(struct sb_exec *x, int outcome)
 		sb_settle(x->refs[i], outcome);
 }
 
-/* --- the environment
- * -------------------------------------------------------------------------------- */
+/* --- the environment -------------------------------------------------------------------------- */
 
 /* Apart: what it takes from the stack is given back before the next attempt. */
 static __attribute__((noinline)) long run_on_stack(struct sb_exec *x, char *const *envp,
@@ -193,8 +191,7 @@ long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *c
 	return ret;
 }
 
-/* --- execve
- * ----------------------------------------------------------------------------------------- */
+/* --- execve ----------------------------------------------------------------------------------- */
 
 struct call {
 	int dirfd;

@@ -27,8 +27,7 @@
 static const char sb_probe[] = "";
 #define PROBED 0x5b
 
-/* --- what is planted
- * ------------------------------------------------------------------------------------- */
+/* --- what is planted -------------------------------------------------------------------------- */
 
 #define BODY(type, name, params, raw)              \
 	static type name params                    \
@@ -92,8 +91,7 @@ static void make_plan(struct plan *plan)
 #include "preload/detours.def"
 }
 
-/* --- where
- * -------------------------------------------------------------------------------------------- */
+/* --- where ------------------------------------------------------------------------------------ */
 
 /* The segment of libc's that is executed. */
 static bool find_text(struct plan *plan)
@@ -124,8 +122,7 @@ static bool find_libc(struct plan *plan)
 	return false;
 }
 
-/* --- planting
- * ----------------------------------------------------------------------------------------- */
+/* --- planting --------------------------------------------------------------------------------- */
 
 static bool protect(uintptr_t from, uintptr_t to, int rights)
 {

@@ -34,8 +34,7 @@ bool sb_recorder_sandboxed(void)
 	return sb_load(&sb_self()->sandboxed);
 }
 
-/* --- what is a repeat
- * --------------------------------------------------------------------------- */
+/* --- what is a repeat ------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -77,8 +76,7 @@ static uint64_t identity(struct sb_recorder *st, const struct sb_access *a, uint
 	return hash ? hash : 1;
 }
 
-/* --- records
- * ---------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static char *put_text(char *p, char *end, const char *s, size_t len)
 {

@@ -132,8 +132,7 @@ static void find_candidates(struct candidates *c)
 	}
 }
 
-/* --- the file
- * ------------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 /* Storage, not just size: a hole in a full tmpfs is a SIGBUS for whoever writes to it. */
 static int allocate(int fd, off_t from, off_t len)
@@ -307,8 +306,7 @@ const char *sb_log_modules(const struct sb_log_file *log)
 	return log->modules.s;
 }
 
-/* --- chunks
- * ----------------------------------------------------------------------------------------- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 uint64_t sb_log_claimed(struct sb_log_file *log)
 {

@@ -41,8 +41,7 @@ __attribute__((noreturn)) static void die(const char *what)
 	exit(2);
 }
 
-/* --- names that runs share
- * ------------------------------------------------------------------------------- */
+/* --- names that runs share -------------------------------------------------------------------- */
 
 /* What programs choose by chance for temporary files and keys: the group is told as "*". */
 static const char *const chance[] = {
@@ -165,8 +164,7 @@ static bool as_named(const char *path)
 	return !strncmp(path, "/proc/", 6) || !strncmp(path, "/dev/", 5);
 }
 
-/* --- a trace
- * --------------------------------------------------------------------------------------------- */
+/* --- a trace ---------------------------------------------------------------------------------- */
 
 static const char *kind_of(const struct sb_event *ev)
 {
@@ -229,8 +227,7 @@ static void read_trace(struct state *st, const char *name)
 	sb_trace_free(trace);
 }
 
-/* --- what strace wrote
- * ----------------------------------------------------------------------------------- */
+/* --- what strace wrote ------------------------------------------------------------------------ */
 
 struct proc {
 	struct proc *parent;

@@ -84,8 +84,7 @@ static struct proc *proc_of(struct state *st, long id)
 	return p;
 }
 
-/* --- what strace writes
- * ------------------------------------------------------------------------------- */
+/* --- what strace writes ----------------------------------------------------------------------- */
 
 /* The path among the arguments, made absolute. False where there is none. */
 static bool take_path(const struct proc *p, const char *args, struct sb_buf *ret)
@@ -101,8 +100,7 @@ static bool take_path(const struct proc *p, const char *args, struct sb_buf *ret
 	return path[0] && sb_path_absolute(ret, dir, path) == 0;
 }
 
-/* --- who can be looked into
- * ----------------------------------------------------------------------------- */
+/* --- who can be looked into ------------------------------------------------------------------- */
 
 static bool has_interp(FILE *f)
 {
@@ -134,8 +132,7 @@ static bool is_blind(const char *path, int depth)
 	       getxattr(path, "security.capability", line, sizeof(line)) > 0 || !has_interp(f);
 }
 
-/* --- misses that are allowed
- * ------------------------------------------------------------------------------ */
+/* --- misses that are allowed ------------------------------------------------------------------ */
 
 /*
  * What libc opens for itself, not through its public functions: symbol hooks cannot see it. Each
@@ -210,8 +207,7 @@ static bool is_again(const struct proc *p, const char *path)
 	return p->last[0] && !strcmp(p->last[0], "/proc/self/exe") && !strcmp(p->last[1], path);
 }
 
-/* --- what strace saw
- * ------------------------------------------------------------------------------------ */
+/* --- what strace saw -------------------------------------------------------------------------- */
 
 static void put_index(struct state *st, long id, bool worked, const char *path, size_t at)
 {
@@ -359,8 +355,7 @@ static void read_strace(struct state *st, const char *name, bool children)
 	}
 }
 
-/* --- what the trace has
- * ----------------------------------------------------------------------------------- */
+/* --- what the trace has ----------------------------------------------------------------------- */
 
 static bool match(struct state *st, const struct sb_trace *trace, const struct sb_event *ev,
 		  bool worked, const char *path)

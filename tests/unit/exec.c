@@ -95,8 +95,7 @@ Test(exec, search_of_long_names)
 	cr_expect(eq(str, s.tried, "/b/x "));
 }
 
-/* --- what is recorded, and what it gets
- * -------------------------------------------------------------------------------- */
+/* --- what is recorded, and what it gets ------------------------------------------------------- */
 
 static char *const program_argv[] = {"name", "argument", NULL};
 
@@ -296,8 +295,7 @@ Test(exec, one_that_fails_is_told_with_its_errno)
 	cr_expect(eq(int, tracee_find(SB_EXEC, 0, "/none", 0)->head.outcome, ENOENT));
 }
 
-/* --- the shell
- * ------------------------------------------------------------------------------------------- */
+/* --- the shell -------------------------------------------------------------------------------- */
 
 Test(exec, what_system_runs)
 {

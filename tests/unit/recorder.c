@@ -77,8 +77,7 @@ Test(recorder_start, who_is_not_traced_passes_through)
 	cr_expect(eq(u64, sb_log_head(the_log)->next, 0));
 }
 
-/* --- what stands in a record
- * -------------------------------------------------------------------------------------- */
+/* --- what stands in a record ------------------------------------------------------------------ */
 
 Test(recorder, records_hold_what_was_told)
 {
@@ -170,8 +169,7 @@ Test(recorder, whether_it_existed)
 	cr_expect(eq(u8, sb_record_existed(AT_FDCWD, "there"), 0));
 }
 
-/* --- repeats
- * --------------------------------------------------------------------------------------------- */
+/* --- repeats ---------------------------------------------------------------------------------- */
 
 Test(recorder, what_makes_a_repeat)
 {
@@ -336,8 +334,7 @@ Test(recorder, each_move_is_a_generation)
 	}
 }
 
-/* --- programs started
- * ------------------------------------------------------------------------------------ */
+/* --- programs started ------------------------------------------------------------------------- */
 
 Test(recorder, an_exec_is_pending_until_it_is_settled)
 {

@@ -140,8 +140,7 @@ Test(recorder_images, sandboxed)
 	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "relative", 0)->head.count, 50));
 }
 
-/* --- where it stands
- * ------------------------------------------------------------------------------------- */
+/* --- where it stands -------------------------------------------------------------------------- */
 
 /* libc moves about by itself: names come with the directory that they are relative to. */
 Test(recorder_images, while_libc_wanders)
@@ -208,8 +207,7 @@ Test(recorder_images, roots)
 	}
 }
 
-/* --- all the way
- * ---------------------------------------------------------------------------------------- */
+/* --- all the way ------------------------------------------------------------------------------ */
 
 static const struct sb_event *event_of(const struct sb_trace *t, enum sb_kind kind,
 				       const char *path)
