@@ -79,6 +79,15 @@ static int check_same(struct verification *v, const struct sb_manifest_file *f,
 	return 0;
 }
 
+/*
+ * A bundle may be made read-only, as a whole or by somebody's umask: nothing that runs it writes to it.
+ * Who may write to it beside its owner is no small matter.
+ */
+static bool fits_mode(mode_t mode, mode_t wanted)
+{
+	return (mode & 07777 & ~0222) == (wanted & ~0222) && !(mode & 0222 & ~wanted);
+}
+
 static int check_node(void *arg, const struct sb_tree_node *node, struct sb_err *err)
 {
 	static const mode_t types[] = {S_IFREG, S_IFDIR, S_IFLNK};
@@ -102,7 +111,7 @@ static int check_node(void *arg, const struct sb_tree_node *node, struct sb_err 
 		find(v, path.s, "is of another type than the manifest says");
 		return 1;
 	}
-	if (f->type != SB_ITEM_LINK && (node->st->st_mode & 07777) != f->mode)
+	if (f->type != SB_ITEM_LINK && !fits_mode(node->st->st_mode, f->mode))
 		find(v, path.s, "has another mode than the manifest says");
 	if (node->st->st_mtim.tv_sec != f->mtime)
 		find(v, path.s, "has another time than the manifest says");

@@ -75,6 +75,14 @@ rm proj/data
 check "so is one that is gone" expect_match 'data.*gone since' create --name go --from-trace t.trace
 
 f=b/t/payload$PWD/proj/dir/other
+chmod -R a-w b/t
+check "one that is read-only verifies" expect_status 0 sidebundle verify b/t
+chmod -R u+w b/t
+chmod o+w "$f"
+check "one that others may write to does not" expect_match 'dir/other: has another mode' sidebundle verify b/t
+chmod 600 "$f"
+check "nor one that they may not read" expect_match 'dir/other: has another mode' sidebundle verify b/t
+chmod 644 "$f"
 echo x >>"$f"
 check "verify finds other content" expect_match 'dir/other: ' sidebundle verify b/t
 touch "b/t/payload$PWD/proj/extra"

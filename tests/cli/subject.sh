@@ -38,9 +38,8 @@ _run_as() { # WHAT COMMAND...: runs it in a fresh directory, and holds it to the
 _make_bundle() {
 	sidebundle create --from-trace "$dir/trace" --name b --out-dir "$dir/out" >"$dir/create.log" 2>&1 ||
 		{ cat "$dir/create.log"; return 1; }
-	# Before it is made read-only: that changes modes, and verify says so.
-	sidebundle verify "$dir/out/b" &&
-		mkdir "$dir/moved" && mv "$dir/out/b" "$dir/moved/elsewhere" && chmod -R a-w "$dir/moved/elsewhere"
+	mkdir "$dir/moved" && mv "$dir/out/b" "$dir/moved/elsewhere" && chmod -R a-w "$dir/moved/elsewhere" &&
+		sidebundle verify "$dir/moved/elsewhere"
 }
 
 # The entry on another machine, which need not have an env(1) of its own.
