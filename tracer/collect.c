@@ -268,7 +268,7 @@ static void read_some(struct sb_collector *c, uint64_t claimed)
 	size_t left = 0;
 
 	add_new_chunks(c, claimed);
-	sb_real_forget(c->real);
+	sb_real_renew(c->real);
 	for (size_t i = 0; i < c->chunk_count; i++) {
 		struct chunk *k = c->chunks[i];
 

@@ -166,6 +166,14 @@ static uint32_t put_by(struct sb_collector *c, struct chunk *k, const struct rec
 	return put_rooted(c, k, root_of(k, rec), by.s);
 }
 
+/* A symlink may be another one now, or none. */
+static bool changes_names(const struct held *held)
+{
+	return held->kind == SB_WRITE && held->outcome == 0 &&
+	       (held->op == SB_OP_RENAME || held->op == SB_OP_MOVED || held->op == SB_OP_SYMLINK ||
+		held->op == SB_OP_LINK || held->op == SB_OP_REMOVE);
+}
+
 static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 {
 	const struct record *rec = &c->record;
@@ -203,6 +211,8 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 		k->held_cap = cap;
 	}
 	k->held[k->held_count++] = held;
+	if (changes_names(&held))
+		sb_real_forget(c->real);
 	if (held.kind == SB_EXEC)
 		note_exec(c, k, &held, root);
 	if (held.kind == SB_WRITE && held.outcome == 0 && held.real &&

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -17,9 +18,10 @@
 #define KNOWN_MOST 32768
 
 struct sb_real {
-	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer */
+	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer, or none */
 	struct sb_map answers; /* interned */
 	struct sb_buf full;    /* scratch */
+	double since;	       /* nothing that is remembered is older */
 };
 
 /* One look-up on its way through links. */
@@ -28,6 +30,7 @@ struct look {
 	const char *root;
 	pid_t pid;
 	int hops, depth;
+	bool fleeting; /* by way of a descriptor: another file the next time */
 };
 
 /* Remembered for "cannot be told": no real path is empty. */
@@ -47,6 +50,18 @@ void sb_real_forget(struct sb_real *real)
 {
 	sb_map_free(&real->known);
 	sb_map_free(&real->answers);
+}
+
+void sb_real_renew(struct sb_real *real)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	double now = (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	if (now - real->since < SB_REAL_BELIEVED)
+		return;
+	sb_real_forget(real);
+	real->since = now;
 }
 
 void sb_real_trim(struct sb_real *real)
@@ -108,6 +123,8 @@ __attribute__((noinline)) static const char *last_step(struct look *look, const 
 		if (sb_in_root(full, look->root, path) < 0)
 			return untold;
 		ssize_t n = readlink(full->s, target, sizeof target - 1);
+		if (strncmp(path, "/proc/", 6) == 0 && (n >= 0 || strstr(path, "/fd/")))
+			look->fleeting = true;
 		if (n < 0)
 			return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ||
 					       errno == ENAMETOOLONG
@@ -188,7 +205,7 @@ static const char *follow(struct look *look, const char *path, bool nofollow)
 		if (answer != untold)
 			answer = last_step(look, dir, answer, nofollow);
 	}
-	entry = sb_map_find(&look->real->known, key, key_len);
+	entry = look->fleeting ? NULL : sb_map_find(&look->real->known, key, key_len);
 	if (entry)
 		entry->value = (void *)(uintptr_t)answer;
 	return answer;

@@ -2,8 +2,9 @@
  * Real paths of what other processes named: symlinks followed inside their root directory, and
  * /proc/self taken for the process that meant it.
  *
- * What was looked up is remembered until sb_real_forget(): call that between batches, since links
- * change. Nothing here opens a file, so nothing blocks on a fifo or wakes an automounter.
+ * What was looked up is remembered: call sb_real_forget() where a link may have changed, and
+ * sb_real_renew() before each batch for those changes that nobody tells of. Nothing here opens a
+ * file, so nothing blocks on a fifo or wakes an automounter.
  */
 #pragma once
 
@@ -17,15 +18,19 @@ struct sb_real;
 int sb_real_new(struct sb_real **ret, struct sb_err *err);
 void sb_real_free(struct sb_real *real);
 void sb_real_forget(struct sb_real *real);
+/* Forgets where the oldest of what is remembered was looked up SB_REAL_BELIEVED seconds ago. */
+void sb_real_renew(struct sb_real *real);
 /* Forgets where much is remembered: for between two look-ups of a long batch. */
 void sb_real_trim(struct sb_real *real);
+
+#define SB_REAL_BELIEVED 0.02
 
 /*
  * The real path of absolute `path` within `root` ("" for this machine's own), without the root;
  * `nofollow` where a last component that is a symlink stands for itself; `pid` is whose /proc/self
  * it is. What does not exist is named as far as it can be: its directory's real path and the rest
  * as it stands. NULL where it cannot be told (no access, a loop, a pipe behind /proc/self/fd).
- * Lasts until sb_real_forget() or _trim().
+ * Lasts until sb_real_forget(), _renew() or _trim().
  */
 const char *sb_real_path(struct sb_real *real, const char *root, const char *path, bool nofollow,
 			 pid_t pid);

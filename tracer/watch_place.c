@@ -10,9 +10,7 @@
 #include "common/path.h"
 #include "tracer/watch_private.h"
 
-/* What is looked up is believed for so long: somebody who is not watched may change a link. */
-#define BELIEVED_SECONDS 0.005
-#define DELETED		 " (deleted)"
+#define DELETED " (deleted)"
 
 /* False: it cannot be read. */
 static bool read_link(char text[PATH_MAX], pid_t tid, const char *what)
@@ -183,12 +181,7 @@ const char *watch_shown(struct sb_watch *w, const struct watch_name *name, const
 static const char *resolve(struct sb_watch *w, const struct watch_name *name, const char *within,
 			   pid_t pid)
 {
-	double now = watch_now();
-
-	if (now - w->resolved > BELIEVED_SECONDS) {
-		sb_real_forget(w->real);
-		w->resolved = now;
-	}
+	sb_real_renew(w->real);
 	sb_real_trim(w->real);
 	return sb_real_path(w->real, name->place.root, within, name->nofollow, pid);
 }

@@ -88,7 +88,6 @@ struct sb_watch {
 	struct sb_map strings;
 	struct sb_map programs; /* by identity: what they say of themselves */
 	struct sb_real *real;
-	double resolved; /* when the oldest of what `real` remembers may have been looked up */
 	double swept;
 	uid_t user;		       /* our own, effective */
 	uint64_t moment;	       /* what was looked at in an earlier one is old; from 1 */

@@ -185,3 +185,40 @@ Test(realpath, deep_and_long)
 		n += (size_t)sprintf(path + n, "/..");
 	cr_assert(eq(str, (char *)sb_real_path(real, "", path, false, 1), "/"));
 }
+
+/* What a descriptor is changes without a name being changed. */
+Test(realpath, descriptors_are_not_remembered)
+{
+	char path[PATH_MAX], want[PATH_MAX];
+	int pipes[2];
+
+	snprintf(path, sizeof path, "%s/d/file", dir);
+	cr_assert(eq(int, pipe(pipes), 0));
+	cr_assert(eq(int, dup2(pipes[0], 77), 77));
+	cr_expect(sb_real_path(real, "", "/dev/fd/77", false, getpid()) == NULL);
+	cr_assert(eq(int, dup2(open(path, O_RDONLY), 77), 77));
+	cr_expect(eq(str, (char *)sb_real_path(real, "", "/dev/fd/77", false, getpid()), path));
+	close(77);
+	snprintf(want, sizeof want, "/proc/%d/fd/77", (int)getpid());
+	cr_expect(eq(str, (char *)sb_real_path(real, "", "/dev/fd/77", false, getpid()), want));
+	cr_assert(eq(int, dup2(pipes[1], 77), 77));
+	cr_expect(sb_real_path(real, "", "/dev/fd/77", false, getpid()) == NULL);
+}
+
+/* Told or, for changes that nobody tells of, after a while. */
+Test(realpath, remembered_until_renewed)
+{
+	char path[PATH_MAX], want[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/to_d", dir);
+	snprintf(want, sizeof want, "%s/d", dir);
+	sb_real_renew(real);
+	cr_expect(eq(str, (char *)sb_real_path(real, "", path, false, 1), want));
+	cr_assert(eq(int, unlink(path), 0));
+	link_to("d/sub", "to_d");
+	cr_expect(eq(str, (char *)sb_real_path(real, "", path, false, 1), want));
+	usleep((useconds_t)(2 * SB_REAL_BELIEVED * 1e6));
+	sb_real_renew(real);
+	snprintf(want, sizeof want, "%s/d/sub", dir);
+	cr_expect(eq(str, (char *)sb_real_path(real, "", path, false, 1), want));
+}
