@@ -1,5 +1,6 @@
 #include "bundler/draft.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -455,6 +456,10 @@ int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_tr
 	if (!command || !entry.cwd)
 		return sb_fail(err, SB_ESAID,
 			       "the trace does not tell what its command was: trace it again");
+	if (strlen(entry.cwd) >= PATH_MAX)
+		return sb_fail(err, SB_ESAID,
+			       "the command was traced in a directory whose name has more than "
+			       "4,095 bytes, which no replay can enter: trace it in another");
 	if (sb_path_absolute(&exec, entry.cwd, command) < 0 || !entry.name ||
 	    join_library_path(draft, library_path) < 0)
 		return no_memory(err);

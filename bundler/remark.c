@@ -15,6 +15,7 @@ static const struct {
 	[SB_REMARK_GONE] = {"gone", "seen by the trace, and gone since: not in the bundle"},
 	[SB_REMARK_UNREADABLE] = {"unreadable", "may not be read by you: not in the bundle"},
 	[SB_REMARK_SPECIAL] = {"special", "is a fifo, socket or device: not in the bundle"},
+	[SB_REMARK_LONG] = {"long", "has a name of more than 4,095 bytes: not in the bundle"},
 	[SB_REMARK_SETID] = {"set-id", "its set-user-ID or set-group-ID bit is not kept"},
 	[SB_REMARK_SECRET] = {"secret", "looks like a secret: left out (--allow-secrets takes it)"},
 	[SB_REMARK_GPU] = {"gpu", "belongs to the target's GPU driver: left out "
@@ -55,6 +56,7 @@ bool sb_remark_leaves_out(enum sb_remark_kind kind)
 	case SB_REMARK_GONE:
 	case SB_REMARK_UNREADABLE:
 	case SB_REMARK_SPECIAL:
+	case SB_REMARK_LONG:
 	case SB_REMARK_SECRET:
 	case SB_REMARK_GPU:
 	case SB_REMARK_MISSING:

@@ -19,6 +19,7 @@ enum sb_remark_kind {
 	SB_REMARK_GONE,	      /* the trace saw it, and it is there no more */
 	SB_REMARK_UNREADABLE, /* may not be read */
 	SB_REMARK_SPECIAL,    /* fifo, socket or device */
+	SB_REMARK_LONG,	      /* its name has more bytes than the kernel takes at once */
 	SB_REMARK_SETID,      /* its set-id bits were dropped */
 	SB_REMARK_SECRET,     /* left out */
 	SB_REMARK_GPU,	      /* left out */

@@ -102,6 +102,8 @@ static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 		return sure ? remark(s, SB_REMARK_GONE, path, err) : 0;
 	case -EACCES:
 		return sure ? remark(s, SB_REMARK_UNREADABLE, path, err) : 0;
+	case -ENAMETOOLONG:
+		return sure ? remark(s, SB_REMARK_LONG, path, err) : 0;
 	case -ENOTSUP:
 		return remark(s, SB_REMARK_SPECIAL, path, err);
 	default:

@@ -30,11 +30,22 @@ static int no_memory(struct sb_err *err)
 static int excuse(struct planting *p, const char *path, int rc, const struct sb_err *failed,
 		  struct sb_err *err)
 {
-	enum sb_remark_kind kind = rc == -ENOTSUP  ? SB_REMARK_SPECIAL
-				   : rc == -EACCES ? SB_REMARK_UNREADABLE
-						   : SB_REMARK_GONE;
+	enum sb_remark_kind kind;
 
-	if (rc != -ENOTSUP && rc != -EACCES && rc != -ENOENT) {
+	switch (rc) {
+	case -ENOTSUP:
+		kind = SB_REMARK_SPECIAL;
+		break;
+	case -EACCES:
+		kind = SB_REMARK_UNREADABLE;
+		break;
+	case -ENAMETOOLONG:
+		kind = SB_REMARK_LONG;
+		break;
+	case -ENOENT:
+		kind = SB_REMARK_GONE;
+		break;
+	default:
 		*err = *failed;
 		return rc;
 	}

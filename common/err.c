@@ -26,8 +26,9 @@ int sb_wrap(struct sb_err *err, const char *fmt, ...)
 	memcpy(inner, err->msg, sizeof inner);
 	/* The innermost words say most: where both do not fit, the context gives way. */
 	size_t room = sizeof err->msg - 1 - strnlen(inner, sizeof inner - 1);
-	(void)snprintf(err->msg, sizeof err->msg, "%.*s: %s", room > 2 ? (int)(room - 2) : 0,
-		       context, inner);
+	if (room > 2)
+		(void)snprintf(err->msg, sizeof err->msg, "%.*s: %s", (int)(room - 2), context,
+			       inner);
 	if (err->code <= 0)
 		err->code = SB_ESAID;
 	return -err->code;

@@ -147,3 +147,23 @@ odd() {
 		[ "$(cat "b/odd/payload$PWD/odd/"$'a\nb' "b/odd/payload$PWD/odd/"$'bad\xff' "b/odd/payload$PWD/odd/ s p /x")" = 123 ]
 }
 check "names of any bytes" odd
+
+# Names that no call takes at once: told, and left out.
+deep() { # COMMAND...: in 25 directories of 200 bytes
+	local name i
+	name=$(printf 'd%.0s' {1..200})
+	mkdir -p deep && cd deep || return 1
+	for i in {1..25}; do
+		mkdir -p "$name" && cd "$name" || return 1
+	done
+	: >file
+	"$@"
+}
+(deep true)
+check "a tree that is too deep" expect_match '^  6: has a name of more than 4,095 bytes' \
+	create --name tree --from-host /bin/true --copy-dir "$PWD/deep:/srv"
+check "what a trace saw there" expect_match ': has a name of more than 4,095 bytes: not in the bundle' bash -c '
+	sidebundle trace -b ptrace -o deep.trace bash -c "cd deep; for i in \$(seq 25); do cd d*; done; cat file" &&
+		sidebundle create --out-dir b --name seen --from-trace deep.trace'
+there() { (deep sidebundle trace -o "$SB_WORK/there.trace" ls) && sidebundle create --out-dir b --from-trace there.trace; }
+check "no replay begins there" expect_match 'more than 4,095 bytes, which no replay can enter' there

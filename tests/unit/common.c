@@ -48,6 +48,10 @@ Test(err, a_long_context_gives_way_to_the_cause)
 	(void)sb_fail(&err, EIO, "the cause");
 	(void)sb_wrap(&err, "%s", context);
 	cr_expect(strstr(err.msg, "the cause") != NULL);
+
+	(void)sb_fail(&err, EIO, "%s", context);
+	(void)sb_wrap(&err, "more");
+	cr_expect(eq(chr, err.msg[0], 'c'));
 }
 
 Test(buf, grows_cuts_and_hands_over)
