@@ -3,7 +3,7 @@
  * there opened or executed, and that neither the bundle has nor its machine is to provide.
  *
  * TRACE was taken outside, of `enter --root ROOT ... -- ENTRY`: what enter itself does, or bwrap on
- * the way, is not looked at. A file counts where ROOT has it, as anything but a directory. Names
+ * the way, is not looked at, nor that the launcher starts bwrap. A file counts where ROOT has it, as anything but a directory. Names
  * below a PREFIX are the bundle's own or the run's; --payload: the run had the payload as its root,
  * where whatever it has is meant. Prints each stranger with the program that opened it, then a line
  * of sums; exits 1 when there is one, or when the trace is cut short, lost events or was blind.
@@ -82,6 +82,12 @@ static bool opens(const struct sb_event *ev)
 	       (ev->kind == SB_WRITE && ev->op == SB_OP_OPEN);
 }
 
+/* The machine's own, as the mode needs it: started by the launcher, and by nobody else. */
+static bool starts_the_way(const struct state *st, const struct sb_event *ev, const char *path)
+{
+	return ev->kind == SB_EXEC && leads_there(path) && is_mine(st, program_of(st, ev));
+}
+
 static void look_at(struct state *st, const struct sb_event *ev)
 {
 	const char *path = ev->real ? ev->real : ev->path;
@@ -92,7 +98,7 @@ static void look_at(struct state *st, const struct sb_event *ev)
 		return;
 	st->looked_at++;
 	if (is_mine(st, path) || is_mine(st, ev->path) || !is_file_in(st->root, path) ||
-	    (st->payload >= 0 && is_file_in(st->payload, path)))
+	    (st->payload >= 0 && is_file_in(st->payload, path)) || starts_the_way(st, ev, path))
 		return;
 	if (!sb_map_adds(&st->told, path, &added))
 		die("out of memory");
