@@ -80,8 +80,8 @@ static int check_same(struct verification *v, const struct sb_manifest_file *f,
 }
 
 /*
- * A bundle may be made read-only, as a whole or by somebody's umask: nothing that runs it writes to it.
- * Who may write to it beside its owner is no small matter.
+ * A bundle may be made read-only, as a whole or by somebody's umask: nothing that runs it writes to
+ * it. Who may write to it beside its owner is no small matter.
  */
 static bool fits_mode(mode_t mode, mode_t wanted)
 {

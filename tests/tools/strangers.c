@@ -3,10 +3,11 @@
  * there opened or executed, and that neither the bundle has nor its machine is to provide.
  *
  * TRACE was taken outside, of `enter --root ROOT ... -- ENTRY`: what enter itself does, or bwrap on
- * the way, is not looked at, nor that the launcher starts bwrap. A file counts where ROOT has it, as anything but a directory. Names
- * below a PREFIX are the bundle's own or the run's; --payload: the run had the payload as its root,
- * where whatever it has is meant. Prints each stranger with the program that opened it, then a line
- * of sums; exits 1 when there is one, or when the trace is cut short, lost events or was blind.
+ * the way, is not looked at, nor that the launcher starts bwrap. A file counts where ROOT has it,
+ * as anything but a directory. Names below a PREFIX are the bundle's own or the run's; --payload:
+ * the run had the payload as its root, where whatever it has is meant. Prints each stranger with
+ * the program that opened it, then a line of sums; exits 1 when there is one, or when the trace is
+ * cut short, lost events or was blind.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
