@@ -146,6 +146,7 @@ $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 $(BUILD)/tests/unit/entry: $(BUILD)/obj/preload/entry.o
 $(BUILD)/tests/unit/sites: $(BUILD)/obj/auditor/sites.o
 $(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/layer.o $(BUILD)/obj/redirect/lookup.o
+$(BUILD)/tests/unit/redirect_memory: $(BUILD)/obj/redirect/memory.o
 
 # The launcher's parts, but for its main, work with any libc.
 LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c %/memory.c common/%,$(LAUNCHER_SRC)))

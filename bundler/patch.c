@@ -189,9 +189,9 @@ static bool names_path(long nr)
 {
 	const struct sb_syscall *call = sb_syscall_find(SB_ABI_X86_64, nr);
 
-	/* getcwd is told a name, and may not see the real one; getdents64 lists two directories as
-	 * one; fchdir is heard of. */
-	if (nr == 79 || nr == 81 || nr == 217)
+	/* getcwd, getsockname and getpeername are told names, and may not see real ones; getdents64
+	 * lists two directories as one; fchdir is heard of. */
+	if (nr == 79 || nr == 51 || nr == 52 || nr == 81 || nr == 217)
 		return true;
 	if (!call)
 		return false;
@@ -209,12 +209,26 @@ static bool names_path(long nr)
 	}
 }
 
+/*
+ * Seldom ours: the question is enough, and the call stays where it stands, where a cancellation
+ * finds it, and where a thread may end that gives its own stack back. connect, sendto, sendmsg and
+ * bind may name a path; mprotect, munmap and mremap are heard of.
+ */
+static bool is_asked_about(long nr)
+{
+	return nr == 42 || nr == 44 || nr == 46 || nr == 49 || nr == 10 || nr == 11 || nr == 25;
+}
+
 static void patch_place(struct sweep *s, size_t at)
 {
 	long nr = number_at(s);
 
 	if (nr < 0) {
 		(void)patch_asking(s, at); /* mostly futex and its like: no loss */
+		return;
+	}
+	if (is_asked_about(nr)) {
+		s->patch->left += !patch_asking(s, at);
 		return;
 	}
 	if (names_path(nr) && !patch_before(s, at) && !patch_after(s, at) && !patch_asking(s, at))

@@ -55,8 +55,8 @@ __attribute__((noinline)) static long tell_and_execute(const char *real, char *c
 
 	if (!sb_transit_make(program, told, sizeof(told)))
 		return -E2BIG;
-	while (env && env[count])
-		count++;
+	if (!sb_count_list(env, &count))
+		return -EFAULT;
 	if (count <= SMALL)
 		return execute_told(real, argv, env, told, room, count);
 	at = map_room(count + 2);
@@ -174,8 +174,8 @@ static long run_script(const char *script, const char *real, char *const *argv, 
 	interpreter = find_interpreter(&line, &place);
 	if (!interpreter)
 		return -ENOEXEC;
-	while (argv && argv[count])
-		count++;
+	if (!sb_count_list(argv, &count))
+		return -EFAULT;
 	bool start = place.entry->flags & SB_INDEX_PROGRAM;
 	return count <= SMALL ? run_with(interpreter, start, &line, script, argv, env, room)
 			      : run_large(interpreter, start, &line, script, argv, env, count);
@@ -185,12 +185,6 @@ static long run_script(const char *script, const char *real, char *const *argv, 
 static bool may_execute(const char *real)
 {
 	return call(__NR_faccessat, AT_FDCWD, (long)real, 1 /* X_OK */, 0) == 0;
-}
-
-static long make(const struct sb_call *c)
-{
-	return sb_arch_syscall(c->nr, c->args[0], c->args[1], c->args[2], c->args[3], c->args[4],
-			       c->args[5]);
 }
 
 /* The payload has a dynamic linker for the program at `real` (absolute): with it. -ENOEXEC: none.
@@ -224,7 +218,7 @@ static long run_foreign(const struct sb_call *c, const char *path, char *const *
 
 	if (rc != -ENOEXEC)
 		return rc;
-	rc = make(c);
+	rc = sb_make(c);
 	if (rc == -ENOENT && may && path[0] == '/')
 		rc = run_by_start(path, argv, env);
 	return rc == -ENOEXEC ? -ENOENT : rc;
@@ -302,7 +296,7 @@ static long run_absent(const struct sb_call *c, const char *path, const struct s
 		other.args[at] = (long)path;
 	}
 	/* What is hidden, the payload's interpreter could not read. */
-	return at || place->opaque ? make(&other)
+	return at || place->opaque ? sb_make(&other)
 				   : run_foreign(&other, path, (char *const *)c->args[1],
 						 (char *const *)c->args[2]);
 }
@@ -317,13 +311,13 @@ long sb_redirect_exec(struct sb_call *c)
 	char buf[SB_PATH_MAX];
 	struct sb_place place = {.size = 0};
 
-	if (sb_is_bad(path) || (!path[0] && !at) || !sb_here.index)
-		return make(c);
+	if (!sb_here.index || !sb_can_read_string(path) || (!path[0] && !at))
+		return sb_make(c);
 	if (sb_is_self(path))
 		return run_self(argv, env);
 	known = absolute(dirfd, path, buf, sizeof(buf));
 	if (!known)
-		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, argv, env) : make(c);
+		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, argv, env) : sb_make(c);
 	/* A relative name is what the program gave, and what its script is to see. */
 	script = path[0] && path[0] != '/' && dirfd == AT_FDCWD ? path : known;
 	if (sb_here.layer && sb_is_layered(known))

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/arch.h"
 #include "redirect/index.h"
 
 #define SB_PATH_MAX    4096
@@ -63,11 +64,27 @@ struct sb_call {
 #define SB_ASKS	  2u
 long sb_redirect(struct sb_call *call, unsigned long how);
 
+/* The kernel's answer. */
+static inline long sb_make(const struct sb_call *c)
+{
+	return sb_arch_syscall(c->nr, c->args[0], c->args[1], c->args[2], c->args[3], c->args[4],
+			       c->args[5]);
+}
+
 /* Nothing that a program could have there: the kernel says so. */
 static inline bool sb_is_bad(const char *path)
 {
 	return (uintptr_t)path - 4096 >= 0x7fffffffe000;
 }
+
+/*
+ * redirect/memory.c: whether what the program points to may be read. sb_count_list(): how many
+ * pointers stand before the list's NULL. sb_forget_memory(): some may not be any more.
+ */
+bool sb_can_read(const void *from, size_t size);
+bool sb_can_read_string(const char *s);
+bool sb_count_list(char *const *list, size_t *ret);
+void sb_forget_memory(void);
 
 /* The name that always means the program's own file. */
 bool sb_is_self(const char *path);
@@ -137,6 +154,18 @@ size_t sb_name_of(long dirfd, char *buf, size_t size);
 const char *sb_from_root(long dirfd, const char *path, bool ours, char *buf, size_t size);
 bool sb_is_inside(long dirfd, const char *path);
 bool sb_may_be_inside(long dirfd);
+
+/*
+ * redirect/told.c: readlink(2) of a link of /proc, whose path is the argument `path` (known: what
+ * it holds, NULL to ask), getcwd(2), and getsockname(2) or getpeername(2).
+ */
+long sb_told_link(const struct sb_call *call, int path, const char *known);
+long sb_told_cwd(const struct sb_call *call);
+long sb_told_socket(const struct sb_call *call);
+
+/* redirect/socket.c: connect, bind, sendto, sendmsg; SB_GATE_PASS: nothing of ours. */
+#define SB_SOCKET_FRONT "/proc/self/fd/"
+long sb_redirect_socket(const struct sb_call *call);
 
 /* redirect/list.c: getdents64(2). */
 long sb_redirect_list(const struct sb_call *call);

@@ -66,6 +66,6 @@ bool sb_is_inside(long dirfd, const char *path)
 {
 	char buf[SB_PATH_MAX];
 
-	return sb_may_be_inside(dirfd) && !sb_is_bad(path) && path[0] && path[0] != '/' &&
+	return sb_may_be_inside(dirfd) && path && path[0] && path[0] != '/' &&
 	       sb_name_of(dirfd, buf, sizeof(buf)) && known_name(buf);
 }

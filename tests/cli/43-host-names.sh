@@ -22,6 +22,10 @@ check "a link to a file outside" expect_output outside inside "cat $app/outside/
 check "what goes on behind it" expect_match "No such file" inside "cat $app/outside/absent"
 check "a link to a device is written to" expect_output hello inside "echo hello >$app/log"
 check "and a new file behind one" expect_output new inside "echo new >$app/outside/new && cat outside/new"
+check "which can be removed" expect_output gone inside "rm $app/outside/new && test ! -e outside/new && echo gone"
+check "by a relative name too" expect_output gone inside "cd $app && : >outside/more && rm outside/more && echo gone"
+check "and a directory made" expect_output made inside "mkdir $app/outside/dir && rm -r $app/outside/dir && echo made"
+check "one that is there is there, by its whole name" expect_match 'File exists' inside "mkdir $app/sub"
 check "a program behind one" expect_output "started x" inside "$app/started x"
 
 # --- names that begin at a directory of it

@@ -112,6 +112,9 @@ static const struct {
 	{"a number further before: what follows goes along",
 	 CODE("\xb8\x01\x01\0\0\x31\xff\x0f\x05\x48\x3d\0\xf0\xff\xff\xc3"), 7, 0},
 	{"a number that the caller gives", CODE("\x48\x89\xf8\x48\x89\xf7\x0f\x05\xc3"), 0, 0},
+	{"an address, which is asked about", CODE("\x31\xc0\xb8\x2a\0\0\0\x0f\x05\xc3"), 2, 0},
+	{"an address, and somebody jumps to the call", CODE("\xb8\x2a\0\0\0\x0f\x05\xeb\xfc"), -1,
+	 1},
 	{"no path: read", CODE("\x31\xc0\xb8\0\0\0\0\x0f\x05\xc3"), -1, 0},
 	{"nothing can be moved", CODE("\xb8\x01\x01\0\0\x74\x00\x0f\x05\x74\xf9"), -1, 0},
 };

@@ -1,0 +1,132 @@
+/*
+ * Calls that change something by name: this machine's files, the layer's, or what a link of the
+ * payload leads to; the payload itself is never written to.
+ */
+#include <asm/unistd.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+
+#include "preload/str.h"
+#include "redirect/shape.h"
+
+/* The same with those of its paths that lie in the layer led there. */
+__attribute__((noinline)) long sb_make_in_layer(const struct sb_call *c, const struct sb_shape *s)
+{
+	const int8_t which[] = {s->path, s->path2};
+	char room[2][SB_PATH_MAX];
+	struct sb_call other = *c;
+
+	for (int i = 0; i < 2; i++) {
+		const char *path = which[i] < 0 ? NULL : (const char *)c->args[which[i]];
+
+		if (!path || path[0] != '/' || !sb_is_layered(path))
+			continue;
+		path = sb_layer_path(path, room[i], SB_PATH_MAX);
+		if (!path)
+			return -ENAMETOOLONG;
+		other.args[which[i]] = (long)path;
+	}
+	return sb_make(&other);
+}
+
+static long make_wherever(const struct sb_call *c, const struct sb_shape *s)
+{
+	return sb_here.layer ? sb_make_in_layer(c, s) : sb_make(c);
+}
+
+static bool makes_dir(long nr)
+{
+#ifdef __NR_mkdir
+	if (nr == __NR_mkdir)
+		return true;
+#endif
+	return nr == __NR_mkdirat;
+}
+
+/* As a file system that is mounted read-only does: mkdir -p counts on it. */
+static long refuse(const struct sb_call *c, const struct sb_shape *s)
+{
+	char none[1];
+
+	return makes_dir(c->nr) &&
+			       sb_arch_syscall(__NR_readlinkat, sb_dirfd_of(c, s), c->args[s->path],
+					       (long)none, sizeof(none), 0, 0) != -ENOENT
+		       ? -EEXIST
+		       : -EROFS;
+}
+
+static long dirfd_of(const struct sb_call *c, const struct sb_shape *s, bool second)
+{
+	if (!second)
+		return sb_dirfd_of(c, s);
+	return s->dirfd2 < 0 ? AT_FDCWD : (int)c->args[s->dirfd2];
+}
+
+static long change_led(const struct sb_call *c, const struct sb_shape *s, bool second, bool led);
+
+/* After the one path the other, if there is one. */
+static long go_on(const struct sb_call *c, const struct sb_shape *s, bool second, bool led)
+{
+	if (!second && s->path2 >= 0)
+		return change_led(c, s, true, led);
+	return led ? make_wherever(c, s) : (long)SB_GATE_PASS;
+}
+
+/*
+ * A link of the payload may lead out of it, and so may a name that begins in it. What the payload
+ * has cannot be made. SB_GATE_PASS: no path leads elsewhere.
+ */
+__attribute__((noinline)) static long change_led(const struct sb_call *c, const struct sb_shape *s,
+						 bool second, bool led)
+{
+	int8_t which = second ? s->path2 : s->path;
+	const char *path = (const char *)c->args[which];
+	char room[SB_PATH_MAX];
+	struct sb_place place;
+	struct sb_call other;
+	size_t at = 0;
+
+	if (path[0] && path[0] != '/')
+		path = sb_may_be_inside(dirfd_of(c, s, second))
+			       ? sb_from_root(dirfd_of(c, s, second), path, true, room,
+					      sizeof(room))
+			       : NULL;
+	place.size = 0;
+	if (!path || path[0] != '/' || (sb_here.layer && sb_is_layered(path)) ||
+	    !sb_look(path, sb_follows(s, sb_flags_of(c, s)), &place))
+		return go_on(c, s, second, led);
+	if (place.entry && makes_dir(c->nr))
+		return -EEXIST;
+	if (place.entry || !place.path || !sb_put(room, sizeof(room), &at, place.path, place.len))
+		return go_on(c, s, second, led);
+	other = *c;
+	other.args[which] = (long)room;
+	return go_on(&other, s, second, true);
+}
+
+static bool begins_inside(const struct sb_call *c, const struct sb_shape *s)
+{
+	return sb_here.inside &&
+	       (sb_is_inside(dirfd_of(c, s, false), (const char *)c->args[s->path]) ||
+		(s->path2 >= 0 &&
+		 sb_is_inside(dirfd_of(c, s, true), (const char *)c->args[s->path2])));
+}
+
+long sb_redirect_change(const struct sb_call *c, const struct sb_shape *s, unsigned long how)
+{
+	long rc;
+
+	if (!sb_here.index || !sb_can_read_paths(c, s))
+		return sb_as_is(c, how);
+	if (begins_inside(c, s)) {
+		rc = change_led(c, s, false, false);
+		return rc == (long)SB_GATE_PASS ? refuse(c, s) : rc;
+	}
+	if (how & SB_ASKS && !sb_here.layer)
+		return (long)SB_GATE_PASS;
+	rc = make_wherever(c, s);
+	if (rc != -ENOENT)
+		return rc;
+	rc = change_led(c, s, false, false);
+	return rc == (long)SB_GATE_PASS ? -ENOENT : rc;
+}
