@@ -150,10 +150,10 @@ check "names of any bytes" odd
 
 # Names that no call takes at once: told, and left out.
 deep() { # COMMAND...: in 25 directories of 200 bytes
-	local name i
+	local name
 	name=$(printf 'd%.0s' {1..200})
 	mkdir -p deep && cd deep || return 1
-	for i in {1..25}; do
+	for _ in {1..25}; do
 		mkdir -p "$name" && cd "$name" || return 1
 	done
 	: >file

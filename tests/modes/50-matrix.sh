@@ -90,7 +90,7 @@ make_bundle() { # PROGRAM COMMAND...
 	local name=$1
 	local -n place="place_${1//-/_}"
 	shift
-	rm -rf "$SB_WORK/$name" && mkdir "$SB_WORK/$name" || return 1
+	rm -rf "${SB_WORK:?}/$name" && mkdir "$SB_WORK/$name" || return 1
 	bundle=$SB_WORK/$name/b
 	fresh "$name" && _capture "$SB_WORK/$name/here" within "$name" "$@" || return 1
 	[ -s "$SB_WORK/$name/here.out" ] || { echo "it prints nothing"; cat "$SB_WORK/$name/here.err"; return 1; }
@@ -164,7 +164,7 @@ row() { # PROGRAM COMMAND...
 	done
 	[ "$name" != ls ] || for machine in "${machines[@]}"; do check "the mode: $machine" says_mode "$machine"; done
 	echo "table: $line"
-	cd "$SB_WORK" && chmod -R u+w "$name" && rm -rf "$SB_WORK/$name"
+	cd "$SB_WORK" && chmod -R u+w "$name" && rm -rf "${SB_WORK:?}/$name"
 }
 
 # The mode is what it says: seen from outside.

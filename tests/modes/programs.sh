@@ -148,7 +148,7 @@ prepare_in_go() { # 0|1: with C
 			}
 		END
 		sed -i "s/LIBC/$([ "$1" -eq 0 ] && echo 0 || echo 'C.abs(-2)')/" "$made/hello.go"
-		(cd "$made" && GO111MODULE=off GOFLAGS= GOCACHE=$SB_WORK/made-go/cache CGO_ENABLED=$1 go build -o hello hello.go) || return 1
+		(cd "$made" && GO111MODULE=off GOFLAGS='' GOCACHE=$SB_WORK/made-go/cache CGO_ENABLED=$1 go build -o hello hello.go) || return 1
 	fi
 	echo text >data && cp "$made/hello" .
 }
