@@ -12,7 +12,8 @@ PREFIX ?= /usr/local
 BUILD ?= build
 DEPS ?= build/deps
 CC ?= gcc
-MUSL_CC ?= $(firstword $(wildcard $(DEPS)/bin/musl-gcc) musl-gcc)
+# The compiler itself, where its libc is musl.
+MUSL_CC ?= $(firstword $(wildcard $(DEPS)/bin/musl-gcc) $(if $(findstring musl,$(shell $(CC) -dumpmachine)),$(CC)) musl-gcc)
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 LIBDIR := lib$(if $(MULTIARCH),/$(MULTIARCH))
 LIBEXEC := $(BUILD)/libexec/sidebundle
