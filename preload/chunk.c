@@ -19,7 +19,7 @@ static bool failed(long raw)
 	return (unsigned long)raw > -4096UL;
 }
 
-static void count_lost(struct sb_recorder *st)
+void sb_count_lost(struct sb_recorder *st)
 {
 	/* Then the guard is told of everything. */
 	if (st->guarded && sb_load(&st->sandboxed))
@@ -333,7 +333,7 @@ bool sb_reserve(uint32_t size, struct sb_slot *ret_slot)
 			return true;
 		}
 		if (!next_chunk(st, current)) {
-			count_lost(st);
+			sb_count_lost(st);
 			return false;
 		}
 	}

@@ -18,6 +18,8 @@ struct sb_slot {
 
 /* Room for `size` bytes (a multiple of 8). False: none, counted as lost. */
 bool sb_reserve(uint32_t size, struct sb_slot *ret_slot);
+/* An event that cannot be told. */
+void sb_count_lost(struct sb_recorder *st);
 /* Makes it visible; the head has been filled, `word` apart. */
 void sb_publish(struct sb_slot *slot, uint32_t size);
 

@@ -1,5 +1,6 @@
 #include "preload/recorder.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
 
@@ -212,13 +213,34 @@ static __attribute__((noinline)) bool try_relative_deep(struct sb_recorder *st,
 	return try_relative(st, a, len, buf, sizeof(buf));
 }
 
+/*
+ * The directory has no name to us: there is no /proc in this root, or a sandboxed process may not
+ * ask. Better not told than told by another name; a guard is told of everything from now on, and
+ * can make it out.
+ */
+static void record_unnamed(struct sb_recorder *st, const struct sb_access *a)
+{
+	const struct sb_rec head = {
+		.kind = SB_REC_BLIND, .dirfd = AT_FDCWD, .value = SB_BLIND_UNNAMED};
+
+	if (a->outcome == EBADF || a->outcome == ENOTDIR)
+		return;
+	note_changes(st, a);
+	if (sb_load(&st->sandboxed))
+		sb_count_lost(st);
+	else if (st->guarded)
+		sb_store(&st->gate, 0);
+	else if (!sb_swap(&st->unnamed, 1))
+		(void)sb_write(&head, &(struct sb_text){"", 0}, 1, NULL, 0, NULL);
+}
+
 static __attribute__((noinline)) void record_relative(struct sb_recorder *st,
 						      const struct sb_access *a, size_t len)
 {
 	char buf[SHORT_DIR];
 
 	if (!try_relative(st, a, len, buf, sizeof(buf)) && !try_relative_deep(st, a, len))
-		record(st, a, &(struct sb_text){a->path, len}, 1, 0);
+		record_unnamed(st, a);
 }
 
 void sb_record(const struct sb_access *a)
@@ -243,8 +265,10 @@ void sb_record(const struct sb_access *a)
 	}
 	if (a->path[0] != '/' && a->dirfd == AT_FDCWD)
 		sb_record_follow();
-	relative = a->path[0] != '/' && !sb_load(&st->sandboxed);
-	if (relative && (a->dirfd != AT_FDCWD || sb_strayed(st)))
+	relative = a->path[0] != '/';
+	if (relative && sb_load(&st->sandboxed) && a->dirfd != AT_FDCWD)
+		record_unnamed(st, a);
+	else if (relative && !sb_load(&st->sandboxed) && (a->dirfd != AT_FDCWD || sb_strayed(st)))
 		record_relative(st, a, text[0].len);
 	else
 		record(st, a, text, 1, 0);

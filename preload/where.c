@@ -1,6 +1,7 @@
 /* Where a process stands: its working directory and its root, which decide what names mean. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -8,6 +9,8 @@
 #include "preload/start.h"
 #include "preload/str.h"
 #include "preload/write.h"
+
+#define FD_DIR "/proc/self/fd"
 
 static bool failed(long raw)
 {
@@ -44,7 +47,7 @@ bool sb_name_dir(int dirfd, char *buf, size_t size, size_t *ret_len)
 	size_t at = 0;
 	long n;
 
-	(void)sb_puts(link, sizeof(link), &at, "/proc/self/fd/");
+	(void)sb_puts(link, sizeof(link), &at, FD_DIR "/");
 	(void)sb_put_number(link, sizeof(link), &at, (uint64_t)dirfd, 10);
 	n = sb_raw(SYS_readlinkat, AT_FDCWD, (long)link, (long)buf, (long)size, 0, 0);
 	if (failed(n) || (size_t)n == size || buf[0] != '/')
@@ -74,6 +77,17 @@ bool sb_record_strays(void)
 	return sb_recorder_on() && !sb_recorder_sandboxed() && sb_strayed(sb_self());
 }
 
+/*
+ * Whether the image in whose memory we run is where we are: the image itself, a thread of it, or a
+ * child that shares more than memory with it. Chromium has one of these change its root for it.
+ */
+static bool moves_along(const struct sb_recorder *st)
+{
+	long pid = sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+	return pid == st->pid || !sb_raw(SYS_kcmp, pid, st->pid, KCMP_FS, 0, 0, 0);
+}
+
 void sb_record_moved(void)
 {
 	struct sb_recorder *st = sb_self();
@@ -86,7 +100,7 @@ void sb_record_moved(void)
 		(void)sb_add(&st->log->moves, 1);
 	where = sb_add(&st->where_next, 1) + 1;
 	if (!sb_load(&st->sandboxed)) {
-		if (sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid) {
+		if (!moves_along(st)) {
 			sb_store(&st->strayed, 1);
 			return;
 		}
@@ -186,7 +200,12 @@ long sb_record_chroot(const char *path)
 		sb_fork_check(st);
 	named = ask && name_root(st, path, root, sizeof(root));
 	raw = sb_raw(SYS_chroot, (long)path, 0, 0, 0, 0, 0);
-	if (!raw && named && keep_root(st, root))
+	if (!raw && named && moves_along(st) && keep_root(st, root)) {
 		sb_record_moved();
+		/* Names below a descriptor cannot be made out here: that is left to the guard. */
+		if (st->guarded &&
+		    failed(sb_raw(SYS_faccessat, AT_FDCWD, (long)FD_DIR, 0, 0, 0, 0)))
+			sb_store(&st->gate, 0);
+	}
 	return raw;
 }

@@ -54,6 +54,8 @@ static const struct {
 					 "watched: not all that was opened there was seen"},
 	[SB_BLIND_DIED] = {"died", "who watched was killed: what was done since was not seen, and "
 				   "of what was done before, not all is told"},
+	[SB_BLIND_UNNAMED] = {"unnamed", "without /proc in its root: what it named below an open "
+					 "directory was not seen"},
 	[SB_BLIND_RAW] = {"raw", "makes its own system calls, as Go programs do: its file accesses "
 				 "were not seen"},
 };

@@ -24,6 +24,12 @@ if has_userns; then
 	check "a chroot without the program's linker" same chroot-dynamic \
 		unshare -r "$T/chrooted" "$root" /dynamic
 
+	rooted=$(fresh rooted)
+	mkdir "$rooted/root" "$rooted/below"
+	touch "$rooted/root/data" "$rooted/below/file"
+	check "a root that a child took for it, without /proc" traced rooted 0 \
+		unshare -r "$T/rooted" "$rooted"
+
 	mounted=$(fresh mounted)
 	also namespace "expect write 0 - $mounted/file" "expect open 0 - $mounted/file" "expect open 0 - $d/in-pid-namespace"
 	: >"$d/in-pid-namespace"

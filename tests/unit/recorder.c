@@ -113,7 +113,6 @@ Test(recorder, records_hold_what_was_told)
 		{{.kind = SB_OPEN, .dirfd = AT_FDCWD, .path = "relative", .fd = -1}, NULL, 0},
 		{{.kind = SB_OPEN, .dirfd = etc, .path = "passwd", .fd = -1}, "/etc", SB_REC_DIR},
 		{{.kind = SB_OPEN, .dirfd = etc, .path = "/absolute", .fd = -1}, NULL, 0},
-		{{.kind = SB_OPEN, .dirfd = 999, .path = "below-nothing", .fd = -1}, NULL, 0},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -134,6 +133,28 @@ Test(recorder, records_hold_what_was_told)
 		if (rows[i].second)
 			tracee_expect_text(rec, 1, rows[i].second);
 	}
+}
+
+/* Below a descriptor that is no directory there is nothing; one without a name is a blind spot. */
+Test(recorder, below_what_has_no_name)
+{
+	struct sb_access a = {.kind = SB_OPEN, .dirfd = 999, .path = "x", .fd = -1};
+
+	a.outcome = EBADF;
+	sb_record(&a);
+	cr_expect(eq(sz, tracee_count(SB_REC_BLIND, NULL), 0));
+	a.outcome = 0;
+	sb_record(&a);
+	sb_record(&a);
+	cr_expect(eq(sz, tracee_count(SB_OPEN, NULL), 0));
+	cr_expect(eq(sz, tracee_count(SB_REC_BLIND, NULL), 1));
+	sb_record_sandboxed();
+	a.dirfd = AT_FDCWD;
+	sb_record(&a);
+	a.dirfd = 999;
+	sb_record(&a);
+	cr_expect(eq(sz, tracee_count(SB_OPEN, NULL), 1));
+	cr_expect(eq(u64, sb_log_head(the_log)->lost_sandboxed, 1));
 }
 
 /* A name that is too long cannot have meant a file; one of the longest can. */
