@@ -22,7 +22,7 @@ enum sb_remark_kind {
 	SB_REMARK_LONG,	      /* its name has more bytes than the kernel takes at once */
 	SB_REMARK_SETID,      /* its set-id bits were dropped */
 	SB_REMARK_SECRET,     /* left out */
-	SB_REMARK_GPU,	      /* left out */
+	SB_REMARK_GPU,	      /* left out; detail: who loads it */
 	SB_REMARK_MISSING,    /* a library that was not found; detail: who needs it */
 	SB_REMARK_ODD,	      /* executed, and cannot be read as a program; detail: why */
 	SB_REMARK_UNMATCHED,  /* a glob that nothing matched */

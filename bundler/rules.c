@@ -28,6 +28,14 @@ bool sb_is_system_path(const char *real)
 	return false;
 }
 
+bool sb_is_nameless(const char *real)
+{
+	static const char tail[] = " (deleted)";
+	size_t len = strlen(real);
+
+	return len > sizeof tail - 1 && strcmp(real + len - (sizeof tail - 1), tail) == 0;
+}
+
 /*
  * What must fit the kernel's own driver, or is the door to it. Vendor-neutral neighbours that are
  * plain libraries (libGLU, libglut, libvulkan's layers) are not among them.

@@ -14,6 +14,8 @@ extern const char *const sb_target_files[];
 bool sb_is_target_file(const char *path);
 /* Below /proc, /sys, /dev or /run (real path). */
 bool sb_is_system_path(const char *real);
+/* What /proc says of a descriptor whose file has no name any more, or never had one. */
+bool sb_is_nameless(const char *real);
 /* A library of the GPU's driver, by its soname: libGL.so.1 and libGL.so.1.7.0, not libGLU.so.1. */
 bool sb_is_gpu_library(const char *path);
 /* Where secrets are kept: ~/.ssh, ~/.netrc, /etc/shadow, stores of cloud tools. */

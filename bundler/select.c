@@ -146,8 +146,12 @@ static int take(struct selection *s, const char *path, unsigned flags, bool sure
 	if (sb_is_system_path(real))
 		return sb_is_system_path(path) ? remark(s, SB_REMARK_SYSTEM, real, err)
 					       : add_way_out(s, path, err);
-	/* /proc/self/exe and its like: what it names is wanted, the link is not. */
-	return add(s, sb_is_system_path(path) ? real : path, flags, sure, why, err);
+	if (!sb_is_system_path(path))
+		return add(s, path, flags, sure, why, err);
+	/* /proc/self/exe and its like: what it names is wanted, the link is not. A descriptor may
+	 * be of what never had a name, or has none any more. */
+	return sb_is_nameless(real) ? remark(s, SB_REMARK_SYSTEM, path, err)
+				    : add(s, real, flags, sure, why, err);
 }
 
 /* Whether a name in a listed directory is there only because we made it, or are about to. */
@@ -232,6 +236,12 @@ static int take_write(struct selection *s, const struct sb_event *ev, const stru
 	return rc < 0 ? rc : take_parent(s, sure, why, err);
 }
 
+/* A descriptor of a process that is gone cannot be followed; nothing is missed by that. */
+static enum sb_remark_kind unfound(const char *path)
+{
+	return sb_is_system_path(path) ? SB_REMARK_SYSTEM : SB_REMARK_GONE;
+}
+
 static int take_event(struct selection *s, const struct sb_event *ev, struct sb_err *err)
 {
 	struct sb_err failed = SB_ERR_INIT;
@@ -243,7 +253,7 @@ static int take_event(struct selection *s, const struct sb_event *ev, struct sb_
 		why.from = s->trace->processes[ev->process].exe;
 	int rc = sb_event_real(ev, s->set->root, &s->real, &failed);
 	if (rc < 0)
-		return ev->outcome == 0 ? remark(s, SB_REMARK_GONE, ev->path, err) : 0;
+		return ev->outcome ? 0 : remark(s, unfound(ev->path), ev->path, err);
 	if (ev->kind == SB_WRITE)
 		return take_write(s, ev, &why, err);
 	rc = take(s, ev->path, ev->kind == SB_READLINK ? SB_FILESET_NOFOLLOW : 0, ev->outcome == 0,

@@ -189,9 +189,23 @@ struct pruning {
 	int rc;
 };
 
+/* A program that will not start without this library, or NULL. */
+static const char *who_needs(const struct sb_item *item)
+{
+	for (size_t i = 0; i < item->reason_count; i++) {
+		const struct sb_reason *why = &item->reasons[i];
+
+		if (why->why == SB_WHY_NEEDED ||
+		    (why->why == SB_WHY_TRACED && strcmp(why->detail, sb_kind_name(SB_LOAD)) == 0))
+			return why->from;
+	}
+	return NULL;
+}
+
 static bool keep(void *arg, const struct sb_item *item)
 {
 	struct pruning *p = arg;
+	auto_buf detail = SB_BUF_INIT;
 	enum sb_remark_kind kind;
 
 	if (sb_globs_match(p->rules->exclude, item->path))
@@ -206,7 +220,9 @@ static bool keep(void *arg, const struct sb_item *item)
 		kind = SB_REMARK_SECRET;
 	else
 		return true;
-	if (sb_remark(p->remarks, kind, item->path, NULL) < 0)
+	const char *who = kind == SB_REMARK_GPU ? who_needs(item) : NULL;
+	if ((who && sb_buf_printf(&detail, "loaded by %s", who) < 0) ||
+	    sb_remark(p->remarks, kind, item->path, detail.s) < 0)
 		p->rc = -ENOMEM;
 	return false;
 }

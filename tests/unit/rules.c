@@ -22,6 +22,8 @@ Test(rules, paths)
 		{"/proc", sb_is_system_path, true},
 		{"/run/user/1", sb_is_system_path, true},
 		{"/running", sb_is_system_path, false},
+		{"/memfd:shared (deleted)", sb_is_nameless, true},
+		{"/tmp/deleted", sb_is_nameless, false},
 		{"/etc/passwd", sb_is_target_file, true},
 		{"/etc/nsswitch.conf", sb_is_target_file, false},
 		{"/etc/shadow", sb_is_secret_path, true},

@@ -52,6 +52,8 @@ static struct sb_event events[] = {
 	{.kind = SB_LIST, .path = "/p/d", .real = "/p/d"},
 	{.kind = SB_OPEN, .path = "/etc/hosts", .real = "/etc/hosts"},
 	{.kind = SB_OPEN, .path = "/p/null", .real = "/dev/null"},
+	{.kind = SB_OPEN, .path = "/proc/self/fd/3", .real = "/memfd:x (deleted)"},
+	{.kind = SB_OPEN, .path = "/proc/4194305/fd/1"},
 	{.kind = SB_WRITE,
 	 .op = SB_OP_OPEN,
 	 .existed = SB_NO,
@@ -103,7 +105,7 @@ Test(select, keeps_and_leaves_out)
 	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_SPECIAL), 1);
 	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_GONE), 1);
 	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_TARGET), 1);
-	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_SYSTEM), 1);
+	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_SYSTEM), 3);
 }
 
 Test(select, globs_win)
