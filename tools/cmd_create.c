@@ -392,7 +392,7 @@ static int run(int argc, char **argv, struct sb_err *err)
 const struct sb_command sb_cmd_create = {
 	.name = "create",
 	.args = "OPTION...",
-	.summary = "Builds a bundle from programs and traces.",
+	.summary = "build a bundle from programs and traces",
 	.options = table,
 	.details =
 		"At least one --from-host or --from-trace is needed. A GLOB is an absolute path,\n"

@@ -243,6 +243,8 @@ static int locate(const char *root, const char *name, struct sb_buf *ret, struct
 		    sb_resolve(root, ret->s, 0, NULL, NULL, &real, &ignored) == 0)
 			return 0;
 	}
+	if (!*root && !strchr(name, '/') && access(name, F_OK) < 0)
+		return sb_fail(err, SB_ESAID, "no such program, neither here nor in PATH");
 	sb_buf_cut(ret, 0);
 	return sb_path_absolute(ret, cwd, name) < 0 ? sb_fail(err, ENOMEM, "find '%s'", name) : 0;
 }

@@ -234,8 +234,7 @@ static int run(int argc, char **argv, struct sb_err *err)
 	if (rc > 0)
 		return 0;
 	if (rc == 0 && argc - first != 2)
-		rc = sb_fail(err, SB_EUSAGE, "diff: two traces are wanted, %d were given",
-			     argc - first);
+		rc = sb_fail(err, SB_EUSAGE, "diff: two traces are wanted, %d given", argc - first);
 	if (rc == 0)
 		rc = compare(&o, argv + first, traces, err);
 	sb_trace_free(traces[0]);

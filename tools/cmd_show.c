@@ -114,8 +114,7 @@ static int run(int argc, char **argv, struct sb_err *err)
 	int first, rc = sb_options_parse(&sb_cmd_show, argc, argv, false, &o, &first, err);
 
 	if (rc == 0 && argc - first != 1)
-		rc = sb_fail(err, SB_EUSAGE, "show: one trace is wanted, %d were given",
-			     argc - first);
+		rc = sb_fail(err, SB_EUSAGE, "show: one trace is wanted, %d given", argc - first);
 	if (rc == 0)
 		rc = show(&o, argv[first], err);
 	else if (rc > 0)

@@ -32,7 +32,7 @@ static int run(int argc, char **argv, struct sb_err *err)
 const struct sb_command sb_cmd_verify = {
 	.name = "verify",
 	.args = "BUNDLE",
-	.summary = "Holds a bundle against its manifest: content, modes, links, and needs.",
+	.summary = "hold a bundle to its manifest: content, modes, links, and needs",
 	.details = "Prints one line for each finding; exits with 1 where there is any.\n",
 	.run = run,
 };

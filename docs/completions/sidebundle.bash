@@ -25,7 +25,7 @@ _sidebundle() {
 		COMPREPLY=($(compgen -W 'exec open load search stat readlink list write connect' -- "$cur"))
 		return
 		;;
-	--out-dir | --trace-root | --copy-dir | --bind) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	--out-dir | --trace-root | --copy-dir | --bind) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
 		local common='--help --log-level --color' own=''
@@ -46,7 +46,7 @@ _sidebundle() {
 	elif [ -z "$command" ]; then
 		COMPREPLY=($(compgen -W 'trace show diff merge deps create run verify doctor' -- "$cur"))
 	else
-		COMPREPLY=($(compgen -f -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi
 }
 complete -o filenames -F _sidebundle sidebundle sidebundle-cli

@@ -54,6 +54,8 @@ check "no program is a usage error" expect_status 2 sidebundle deps
 check "an unknown format is a usage error" expect_status 2 sidebundle deps --format xml /bin/sh
 check "what is not there is one line" expect_match "^sidebundle: error: .*'?/none/x'?.*No such file" sidebundle deps /none/x
 check "and exits 1" expect_status 1 sidebundle deps /none/x
+check "nor is a bare name" expect_match "^sidebundle: error: no-such-name: no such program, neither here nor in PATH" \
+	sidebundle deps no-such-name
 check "a bare name is looked for in PATH" expect_match '^/.*/sh' sidebundle deps sh
 printf '\177ELF\2\1\1' >damaged
 check "a damaged program is one line" expect_match "^sidebundle: error: ./damaged: .*is a damaged ELF file" sidebundle deps ./damaged
