@@ -52,7 +52,8 @@ static int make(const struct launch_request *request, const struct launch_ops *o
 
 	if (rc < 0)
 		return rc;
-	bool reaped = getpid() != 1 && launch_reaper_start(layer->claim, true, &reaper, &none) == 0;
+	const struct launch_reaper_way way = {.hold = layer->claim, .by_process = true};
+	bool reaped = getpid() != 1 && launch_reaper_start(&way, &reaper, &none) == 0;
 	return launch_layer_make(layer, &places, reaped ? &reaper : NULL, ops, err);
 }
 

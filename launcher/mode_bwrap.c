@@ -74,9 +74,9 @@ static int make_layer(struct run *r, struct sb_err *err)
 	layer->payload = r->request->payload;
 	layer->mounts = LAUNCH_MOUNTS_THEIRS;
 	int rc = launch_layer_claim(layer, &r->session.places, err);
+	const struct launch_reaper_way way = {.hold = layer->claim, .apart = true};
 	/* Process 1 would get the reaper as its child, and takes it along when it ends. */
-	r->reaped = rc == 0 && getpid() != 1 &&
-		    launch_reaper_start(layer->claim, false, &r->reaper, &none) == 0;
+	r->reaped = rc == 0 && getpid() != 1 && launch_reaper_start(&way, &r->reaper, &none) == 0;
 	r->reaper.socket = high(r->reaper.socket);
 	r->reaper.inotify = high(r->reaper.inotify);
 	if (rc == 0)

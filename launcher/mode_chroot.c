@@ -20,8 +20,9 @@ static int change_root(const struct launch_layer *layer, const struct launch_ses
 {
 	const struct launch_ops none = {NULL, 0, 0};
 
-	return launch_mount_chroot(
-		"upper", layer->mounts == LAUNCH_MOUNTS_OURS ? &session->ops : &none, err);
+	return launch_mount_root("upper",
+				 layer->mounts == LAUNCH_MOUNTS_OURS ? &session->ops : &none,
+				 layer->tmpfs ? layer->path.s : NULL, err);
 }
 
 static int enter(const struct launch_request *request, struct launch_session *session,
@@ -37,8 +38,9 @@ static int enter(const struct launch_request *request, struct launch_session *se
 	int rc = launch_layer_claim(&layer, &session->places, err);
 	if (rc < 0)
 		return rc;
+	const struct launch_reaper_way way = {.hold = layer.claim, .by_process = true};
 	/* Process 1 would get the reaper as its child, and takes it along when it ends. */
-	bool reaped = getpid() != 1 && launch_reaper_start(layer.claim, true, &reaper, &none) == 0;
+	bool reaped = getpid() != 1 && launch_reaper_start(&way, &reaper, &none) == 0;
 	if (sb_mounts_enter(session->own_net, &none) < 0) {
 		layer.mounts = LAUNCH_MOUNTS_NONE;
 		/* One that cannot wait would remove the root at once: it is told of nothing. */

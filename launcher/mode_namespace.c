@@ -28,8 +28,9 @@ static int enter(const struct launch_request *request, const struct launch_sessi
 	layer.bundle = request->bundle;
 	layer.payload = request->payload;
 	int rc = launch_layer_claim(&layer, &session->places, err);
+	const struct launch_reaper_way way = {.hold = layer.claim};
 	/* Process 1 would get the reaper as its child, and takes it along when it ends. */
-	bool reaped = getpid() != 1 && launch_reaper_start(layer.claim, false, &reaper, &none) == 0;
+	bool reaped = getpid() != 1 && launch_reaper_start(&way, &reaper, &none) == 0;
 	if (rc == 0)
 		rc = sb_namespaces_enter(session->own_net, &rights, err);
 	layer.privileged = rights.privileged;
@@ -37,8 +38,8 @@ static int enter(const struct launch_request *request, const struct launch_sessi
 		rc = launch_layer_make(&layer, &session->places, reaped ? &reaper : NULL,
 				       &session->ops, err);
 	if (rc == 0)
-		rc = launch_mount_pivot("upper", &session->ops, layer.tmpfs ? layer.path.s : NULL,
-					err);
+		rc = launch_mount_root("upper", &session->ops, layer.tmpfs ? layer.path.s : NULL,
+				       err);
 	if (rc == 0 && reaped && !layer.tmpfs)
 		rc = watch(&reaper, &layer, err);
 	if (rc == 0)

@@ -4,7 +4,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -104,35 +103,17 @@ static int carry_out_all(const struct launch_ops *ops, struct sb_err *err)
 	return 0;
 }
 
-int launch_mount_pivot(const char *root, const struct launch_ops *ops, const char *scratch,
-		       struct sb_err *err)
-{
-	auto_fd int machine = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (machine < 0)
-		return sb_fail(err, errno, "open '/'");
-	/* The old root ends up over the new one, where only our descriptor leads. */
-	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
-		return sb_fail(err, errno, "make the payload the root (pivot_root)");
-	if (fchdir(machine) < 0)
-		return sb_fail(err, errno, "go back to this machine's root");
-	if (scratch)
-		(void)umount2(scratch + 1, MNT_DETACH); /* only tidies up */
-	int rc = carry_out_all(ops, err);
-	/* Old mounts may be busy elsewhere: detached here is all that counts. */
-	if (rc == 0 && (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0))
-		rc = sb_fail(err, errno, "leave this machine's root");
-	return rc;
-}
-
-int launch_mount_chroot(const char *root, const struct launch_ops *ops, struct sb_err *err)
+int launch_mount_root(const char *root, const struct launch_ops *ops, const char *scratch,
+		      struct sb_err *err)
 {
 	auto_fd int machine = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (machine < 0)
 		return sb_fail(err, errno, "open '/'");
 	if (chdir(root) < 0)
 		return sb_fail(err, errno, "go to '%s'", root);
-	/* On top of everything, where it is a mount: else it would show up once more in a /tmp that
-	 * we bind. */
+	/* On top of everything, where it is a mount: what is below is out of reach, and so the
+	 * kernel takes it for no chroot(2), which would be in the way of a program's own user
+	 * namespaces. Refused, it is one. */
 	(void)mount(".", "/", NULL, MS_MOVE, NULL);
 	if (chroot(".") < 0)
 		return sb_fail(err, errno, "make the payload the root (chroot)");
@@ -140,6 +121,8 @@ int launch_mount_chroot(const char *root, const struct launch_ops *ops, struct s
 	 * absolute ones. */
 	if (fchdir(machine) < 0)
 		return sb_fail(err, errno, "go back to this machine's root");
+	if (scratch)
+		(void)umount2(scratch + 1, MNT_DETACH); /* only tidies up */
 	int rc = carry_out_all(ops, err);
 	if (rc == 0 && chdir("/") < 0)
 		rc = sb_fail(err, errno, "leave this machine's root");

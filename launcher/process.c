@@ -1,21 +1,24 @@
 #include "launcher/process.h"
 
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
 
+enum { MOST = 65536 };
+
 void launch_close_range(unsigned first, unsigned last, bool any)
 {
-	struct rlimit limit;
+	uint64_t limit[2] = {MOST, MOST}; /* soft, hard */
 
-	if (!any || syscall(SYS_close_range, first, last, 0) == 0)
+	if (!any || launch_raw(SYS_close_range, first, last, 0) == 0)
 		return;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 65536)
-		limit.rlim_cur = 65536;
-	for (unsigned fd = first; fd <= last && fd < limit.rlim_cur; fd++)
-		(void)close((int)fd); /* most are not open */
+	if (sb_arch_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)limit, 0, 0) < 0 ||
+	    limit[0] > MOST)
+		limit[0] = MOST;
+	for (unsigned fd = first; fd <= last && fd < limit[0]; fd++)
+		(void)launch_raw(SYS_close, fd, 0, 0); /* most are not open */
 }

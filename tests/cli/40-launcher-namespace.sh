@@ -49,6 +49,12 @@ devices() {
 		[ -e /dev/ptmx ] && [ "$(echo z | cat /dev/stdin)" = z ] && [ ! -e /dev/sda ]'
 }
 check "a few devices are there" devices
+# They lie below the root, where neither a name nor a namespace of the program's own leads.
+check "this machine's mounts are out of sight" expect_output 1 b/bin/sh -c "$box awk '\$5 == \"/\"' /proc/self/mountinfo | $box wc -l"
+uncovers() {
+	b/bin/busybox unshare -rm "$box" sh -c "$box umount -l / 2>&1; cd / && [ -d data ] && [ ! -e usr/lib ] && echo hidden"
+}
+check "also to root of a user namespace of the program's" expect_match hidden uncovers
 check "/proc is there" b/bin/sh -c '[ "$(cat /proc/sys/kernel/ostype)" = Linux ]'
 check "the caller has a name" expect_output "$(id -u)" b/bin/sh -c 'id -u "$(id -un)"'
 same_file() { [ ! -s "$1" ] || b/bin/busybox cat "$1" | cmp -s - "$1"; }

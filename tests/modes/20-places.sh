@@ -29,6 +29,7 @@ mode_check "a directory that is gone" expect_output fine gone
 closed() { (mkdir -p closed && cd closed && chmod 0 . && fine env; status=$?; chmod 700 "$SB_WORK/closed"; exit $status); }
 mode_check "a directory that may not be read" expect_output fine closed
 mode_check "without seccomp" expect_output fine fine "$SB_TOOLS/lockdown" no-seccomp --
+mode_check "on a kernel without pidfds" expect_output fine fine "$SB_TOOLS/lockdown" no-pidfd --
 elsewhere() { # SCRIPT: in it, $1 is the launcher's; mounts are its own
 	unshare -rm sh -c "$1" - "$SB_WORK/b/bin/sh"
 }

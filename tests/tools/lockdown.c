@@ -1,13 +1,14 @@
 /*
  * Runs a command on a machine that grants less. For the tests.
  *
- *   lockdown no-ptrace|no-memory|no-userns|no-mount|no-killable|no-seccomp... -- COMMAND...
+ *   lockdown no-ptrace|no-memory|no-userns|no-mount|no-killable|no-seccomp|no-pidfd... --
+ * COMMAND...
  *
  * no-ptrace: as Yama's scope 2 does, and process_vm_* with it; no-memory: nor may /proc/PID/mem be
  * read, known by offsets that no file here has; no-userns: as a container engine's
  * default profile does; no-mount: as Ubuntu's rule for user namespaces; no-killable: as before
  * Linux 5.19, whose notifications signals interrupt; no-seccomp: a kernel or a profile without
- * seccomp(2).
+ * seccomp(2); no-pidfd: as before Linux 5.3, without pidfds and what came after them.
  */
 // libs: -lseccomp
 #include <err.h>
@@ -74,10 +75,14 @@ static void lock(scmp_filter_ctx ctx, const char *what)
 		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
 				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0)
 			errx(125, "add a rule");
+	} else if (strcmp(what, "no-pidfd") == 0) {
+		refuse(ctx, ENOSYS, SCMP_SYS(pidfd_open));
+		refuse(ctx, ENOSYS, SCMP_SYS(clone3));
+		refuse(ctx, ENOSYS, SCMP_SYS(close_range));
 	} else {
 		errx(125,
 		     "'%s' is none of no-ptrace, no-memory, no-userns, no-mount, no-killable, "
-		     "no-seccomp",
+		     "no-seccomp, no-pidfd",
 		     what);
 	}
 }
@@ -96,7 +101,7 @@ int main(int argc, char **argv)
 		lock(ctx, argv[i]);
 	if (i + 1 >= argc)
 		errx(125, "usage: lockdown no-ptrace|no-memory|no-userns|no-mount|no-killable|"
-			  "no-seccomp... -- COMMAND...");
+			  "no-seccomp|no-pidfd... -- COMMAND...");
 	if (seccomp_load(ctx) < 0)
 		errx(125, "load the filter");
 	seccomp_release(ctx);
