@@ -141,7 +141,7 @@ TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
 RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,around_beneath.o cancel.o chunk.o entry.o exec.o exec_path.o leaf_read.o leaf_write.o next.o \
 	page.o plant.o popen.o recorder.o repeats.o room.o route.o share.o shell.o spawn.o spawn_dir.o start.o tell.o where.o)
-$(addprefix $(BUILD)/tests/unit/,chunk exec recorder recorder_images): $(RECORDER_OBJ)
+$(addprefix $(BUILD)/tests/unit/,chunk exec exec_passes recorder recorder_images): $(RECORDER_OBJ)
 
 $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 $(BUILD)/tests/unit/entry: $(BUILD)/obj/preload/entry.o

@@ -6,6 +6,7 @@
 
 #include "preload/below.h"
 #include "preload/leaf.h"
+#include "preload/plant.h"
 #include "preload/tell.h"
 
 /* A mode that is missing is libc's to complain of, loudly. */
@@ -88,16 +89,19 @@ static char *told_realpath(const char *path, char *real)
 
 char *sb_around_realpath(sb_realpath_fn *next, const char *path, char *resolved)
 {
+	sb_plant_later(SB_BELOW_READLINK);
 	return told_realpath(path, next(path, resolved));
 }
 
 char *sb_around_realpath_chk(sb_realpath_chk_fn *next, const char *path, char *resolved,
 			     unsigned long room)
 {
+	sb_plant_later(SB_BELOW_READLINK);
 	return told_realpath(path, next(path, resolved, room));
 }
 
 char *sb_around_canonicalize(sb_canonicalize_fn *next, const char *path)
 {
+	sb_plant_later(SB_BELOW_READLINK);
 	return told_realpath(path, next(path));
 }

@@ -26,6 +26,7 @@ enum sb_below {
 	SB_BELOW_STATFS = 1 << 12,
 	SB_BELOW_CONNECT = 1 << 13,
 	SB_BELOW_OPENAT = 1 << 14, /* below a directory, by libc itself: not watched so far */
+	SB_BELOW_EXEC = 1 << 15,
 };
 
 /*

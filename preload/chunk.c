@@ -359,6 +359,33 @@ bool sb_find(uint64_t ref, struct sb_slot *ret_slot)
 	return true;
 }
 
+bool sb_find_place(uint64_t place, struct sb_slot *ret_slot)
+{
+	struct sb_recorder *st = sb_self();
+	uint64_t offset = place % SB_CHUNK;
+
+	if (offset < sizeof(struct sb_chunk) || offset % 8 ||
+	    offset > SB_CHUNK - sizeof(struct sb_rec))
+		return false;
+	for (unsigned i = 0; i < SB_WINDOWS; i++) {
+		struct sb_window *w = &st->windows[i];
+		uint32_t state = sb_load(&w->state);
+
+		if (!state || state == CHANGING || !pin(w, state))
+			continue;
+		if (w->number == place / SB_CHUNK) {
+			*ret_slot = (struct sb_slot){
+				.rec = (struct sb_rec *)((char *)w->chunk + offset),
+				.window = w,
+				.place = place,
+			};
+			return true;
+		}
+		(void)sb_sub(&w->users, 1);
+	}
+	return false;
+}
+
 void sb_release(struct sb_slot *slot)
 {
 	(void)sb_sub(&slot->window->users, 1);

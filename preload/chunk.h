@@ -25,6 +25,8 @@ void sb_publish(struct sb_slot *slot, uint32_t size);
 
 /* The record again, held until sb_release(). False where its window is gone. */
 bool sb_find(uint64_t ref, struct sb_slot *ret_slot);
+/* The same by its place, where it lies in what is mapped here. */
+bool sb_find_place(uint64_t place, struct sb_slot *ret_slot);
 void sb_release(struct sb_slot *slot);
 
 /*

@@ -77,6 +77,18 @@ bool sb_env_flag(const char *trace, char flag)
 	return false;
 }
 
+uint64_t sb_env_token(const char *trace, const char **ret_end)
+{
+	const char *p = trace + sizeof(SB_ENV_TRACE);
+	uint64_t token = 0;
+
+	for (; *p && *p != ':' && *p != '.'; p++)
+		token = token << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	if (ret_end)
+		*ret_end = p;
+	return token;
+}
+
 /* Whether the environment says that our setting is in its GLIBC_TUNABLES. */
 static bool has_tunables(char *const *envp)
 {

@@ -36,6 +36,8 @@ struct sb_env_want {
 char *const *sb_env_find(char *const *envp, const char *name);
 /* Whether the variable SIDEBUNDLE_TRACE=... has this flag, see preload/start.h. */
 bool sb_env_flag(const char *trace, char flag);
+/* Its token, and in *ret_end (may be NULL) what follows that. */
+uint64_t sb_env_token(const char *trace, const char **ret_end);
 /* Bytes that sb_env_compose() needs. */
 size_t sb_env_size(char *const *envp, const struct sb_env_want *want);
 /* The new environment in `buf`; unchanged variables are shared with envp. envp may be NULL, or have

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/arch.h"
+#include "preload/chunk.h"
 #include "preload/inspect.h"
 #include "preload/room.h"
 #include "preload/start.h"
@@ -100,6 +102,17 @@ static void decide(struct sb_exec *x, const struct sb_program *program, int dirf
 	}
 }
 
+/* What needs no look of a guard: our modules come along, and tell of all that it does. */
+#define ODD                                                                                        \
+	(SB_PROG_STATIC | SB_PROG_SETID | SB_PROG_FOREIGN | SB_PROG_SANITIZER | SB_PROG_NO_AUDIT | \
+	 SB_PROG_MUSL | SB_PROG_SCRIPT | SB_PROG_GO)
+
+static bool is_ordinary(const struct sb_exec *x, const struct sb_program *program)
+{
+	return x->want.trace && x->want.preload && x->want.audit &&
+	       (program->info & (SB_PROG_LINKED | ODD)) == SB_PROG_LINKED;
+}
+
 static void follow_interpreters(struct sb_exec *x, struct sb_program *program, int dirfd,
 				const char *path)
 {
@@ -114,6 +127,7 @@ static void follow_interpreters(struct sb_exec *x, struct sb_program *program, i
 			return;
 	}
 	decide(x, program, dirfd, path);
+	x->passes = is_ordinary(x, program);
 }
 
 int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *argv, int flags)
@@ -136,6 +150,12 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 	record_file(x, dirfd, path, argv);
 	if (looked >= 0)
 		follow_interpreters(x, &program, dirfd, path);
+	else if (looked == -ENOENT || looked == -ENOTDIR || looked == -EACCES)
+		x->passes =
+			true; /* one of many, on the way through PATH: nothing will come of it */
+	/* Where this image takes the audit module, the next one will. */
+	x->passes &= x->files && sb_load(&st->gate) && sb_recorder_audited() && dirfd == AT_FDCWD &&
+		     !flags;
 	return 0;
 }
 
@@ -179,6 +199,7 @@ long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *c
 	/* A trace within ours: one program, one log, and theirs was asked for nearest to it. */
 	if (sb_env_nested(envp, x->want.log)) {
 		record_blind(x, SB_BLIND_NESTED, x->dirfd, x->path);
+		x->passes = false;
 		return run(envp, context);
 	}
 	if (size <= STACK_ROOM)
@@ -198,27 +219,88 @@ struct call {
 	const char *path;
 	char *const *argv;
 	int flags;
+	const struct sb_exec *exec; /* NULL: it was not recorded */
 };
+
+static void pass(struct sb_slot *slot)
+{
+	(void)__atomic_fetch_or(&slot->rec->flags, SB_REC_PASSED, __ATOMIC_SEQ_CST);
+	sb_release(slot);
+}
+
+/* The records say so before it happens. */
+static long exec_from_page(const char *path, char *const *argv, char *const *envp)
+{
+	(void)sb_add(&sb_self()->log->execs, 1);
+	return sb_raw(SYS_execve, (long)path, (long)argv, (long)envp, 0, 0, 0);
+}
 
 static long run_execveat(char *const *envp, void *context)
 {
 	const struct call *c = context;
+	struct sb_slot slot;
 
+	if (c->exec && c->exec->passes) {
+		for (unsigned i = 0; i < c->exec->files; i++)
+			if (sb_find(c->exec->refs[i], &slot))
+				pass(&slot);
+		return exec_from_page(c->path, c->argv, envp);
+	}
+	/* Not from the page, whose execs nobody reports. */
 	if (c->dirfd == AT_FDCWD && !c->flags)
-		return sb_raw(SYS_execve, (long)c->path, (long)c->argv, (long)envp, 0, 0, 0);
-	return sb_raw(SYS_execveat, c->dirfd, (long)c->path, (long)c->argv, (long)envp, c->flags,
-		      0);
+		return sb_arch_syscall(SYS_execve, (long)c->path, (long)c->argv, (long)envp, 0, 0,
+				       0);
+	return sb_arch_syscall(SYS_execveat, c->dirfd, (long)c->path, (long)c->argv, (long)envp,
+			       c->flags, 0);
 }
 
 long sb_execveat(int dirfd, const char *path, char *const *argv, char *const *envp, int flags)
 {
-	struct call call = {dirfd, path, argv, flags};
+	struct call call = {dirfd, path, argv, flags, NULL};
 	struct sb_exec x;
 	long raw;
 
 	if (!sb_recorder_on() || sb_exec_begin(&x, dirfd, path, argv, flags) < 0)
 		return run_execveat(envp, &call);
+	call.exec = &x;
 	raw = sb_exec_env(&x, envp, run_execveat, &call);
 	sb_exec_end(&x, (int)-raw);
 	return raw;
+}
+
+void sb_exec_allow(const struct sb_exec *x)
+{
+	struct sb_slot slot;
+
+	/* A script's interpreters have records of their own, which the child does not know. */
+	if (!x->passes || x->files != 1 || !sb_find(x->refs[0], &slot))
+		return;
+	sb_store(&slot.rec->value, 1);
+	sb_release(&slot);
+}
+
+/* Whether the exec that the environment was made for is of this program, and its record is at hand.
+ */
+static bool find_told(const char *path, char *const *envp, struct sb_slot *ret_slot)
+{
+	char *const *ours = sb_env_find(envp, SB_ENV_TRACE "=");
+
+	if (!ours || !sb_find_place(sb_env_token(*ours, NULL), ret_slot))
+		return false;
+	if (ret_slot->rec->kind == SB_EXEC && sb_load(&ret_slot->rec->value) == 1 &&
+	    sb_load(&ret_slot->rec->outcome) == SB_OUTCOME_PENDING &&
+	    sb_streq(ret_slot->rec->text, path))
+		return true;
+	sb_release(ret_slot);
+	return false;
+}
+
+long sb_exec_below(const char *path, char *const *argv, char *const *envp)
+{
+	struct sb_slot slot;
+
+	if (!sb_load(&sb_self()->gate) || sb_recorder_sandboxed() || !find_told(path, envp, &slot))
+		return sb_arch_syscall(SYS_execve, (long)path, (long)argv, (long)envp, 0, 0, 0);
+	pass(&slot);
+	return exec_from_page(path, argv, envp);
 }

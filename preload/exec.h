@@ -22,6 +22,7 @@ struct sb_exec {
 	const char *path;
 	uint64_t refs[SB_EXEC_FILES];
 	unsigned files;
+	bool passes; /* from the page: the image that it makes tells of itself */
 };
 
 /* 0, or -EFAULT: nothing was recorded, and the call will fail by itself. `flags` are execveat's. */
@@ -37,6 +38,15 @@ long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *c
 
 /* execveat(2), recorded; execve where dirfd is AT_FDCWD and flags are 0. Raw result. */
 long sb_execveat(int dirfd, const char *path, char *const *argv, char *const *envp, int flags);
+
+/* Lets libc's own execve pass with it, in this process or a vfork child. */
+void sb_exec_allow(const struct sb_exec *x);
+
+/*
+ * libc's own execve, as its posix_spawn makes it in the child. From the page where the hook has
+ * recorded this very program with this environment; else as libc would. Raw result.
+ */
+long sb_exec_below(const char *path, char *const *argv, char *const *envp);
 
 /* The program's environment; NULL where the libc has none yet. */
 char **sb_environ(void);

@@ -189,7 +189,7 @@ static uint64_t inspect_elf(struct elf_file *f)
 	f->headers = e->e_phnum < MAX_HEADERS ? e->e_phnum : MAX_HEADERS;
 	for (unsigned i = 0; i < f->headers && header_at(f, i, &p); i++) {
 		if (p.p_type == PT_INTERP) {
-			info &= ~SB_PROG_STATIC;
+			info = (info & ~SB_PROG_STATIC) | SB_PROG_LINKED;
 			string_at(f, p.p_offset, interp, sizeof(interp));
 			if (sb_starts(sb_basename(interp), "ld-musl"))
 				info |= SB_PROG_MUSL;

@@ -10,6 +10,7 @@
 
 #include "preload/below.h"
 #include "preload/entry.h"
+#include "preload/exec.h"
 #include "preload/leaf.h"
 #include "preload/next.h"
 #include "preload/state.h"
@@ -37,10 +38,12 @@ static const char sb_probe[] = "";
 #define DETOUR(type, name, params, nr, family, raw)	 BODY(type, detour_##name, params, raw)
 #define SINCE_STAT(type, name, params, nr, family, raw)	 BODY(type, detour_##name, params, raw)
 #define BEFORE_STAT(type, name, params, nr, family, raw) BODY(type, detour_##name, params, raw)
+#define LATER(type, name, params, nr, family, raw)	 BODY(type, detour_##name, params, raw)
 #include "preload/detours.def"
 #undef DETOUR
 #undef SINCE_STAT
 #undef BEFORE_STAT
+#undef LATER
 
 struct place {
 	uint8_t *at;
@@ -87,6 +90,22 @@ static void make_plan(struct plan *plan)
 	ADD(name, nr, family)
 #define BEFORE_STAT(type, name, params, nr, family, raw) \
 	if (!has_stat)                                   \
+	ADD(name, nr, family)
+#define LATER(type, name, params, nr, family, raw)
+#include "preload/detours.def"
+#undef DETOUR
+#undef SINCE_STAT
+#undef BEFORE_STAT
+#undef LATER
+}
+
+static void make_later_plan(struct plan *plan, uint32_t wanted)
+{
+#define DETOUR(type, name, params, nr, family, raw)
+#define SINCE_STAT(type, name, params, nr, family, raw)
+#define BEFORE_STAT(type, name, params, nr, family, raw)
+#define LATER(type, name, params, nr, family, raw) \
+	if (SB_BELOW_##family == wanted)           \
 	ADD(name, nr, family)
 #include "preload/detours.def"
 }
@@ -149,14 +168,10 @@ static bool works(const struct plan *plan)
 	return ask(sb_probe, O_RDONLY, 0) == PROBED;
 }
 
-/*
- * Executable all the while: what once was written, a security module may not let become executable
- * again. It refuses this right away, then, and so does PR_SET_MDWE; nothing has happened by then.
- */
-static bool write_plan(struct plan *plan)
+/* All that is overwritten, as whole pages; false: nothing, or it may not be written. */
+static bool open_text(const struct plan *plan, uintptr_t *ret_from, uintptr_t *ret_to)
 {
 	uintptr_t from = UINTPTR_MAX, to = 0;
-	bool good;
 
 	for (unsigned i = 0; i < plan->count; i++) {
 		uintptr_t at = (uintptr_t)plan->places[i].at;
@@ -164,9 +179,21 @@ static bool write_plan(struct plan *plan)
 		from = at < from ? at : from;
 		to = at + SB_ENTRY_JUMP > to ? at + SB_ENTRY_JUMP : to;
 	}
-	from = from / PAGE * PAGE;
-	to = (to + PAGE - 1) / PAGE * PAGE;
-	if (!plan->count || !protect(from, to, PROT_READ | PROT_WRITE | PROT_EXEC))
+	*ret_from = from / PAGE * PAGE;
+	*ret_to = (to + PAGE - 1) / PAGE * PAGE;
+	return plan->count && protect(*ret_from, *ret_to, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+/*
+ * Executable all the while: what once was written, a security module may not let become executable
+ * again. It refuses this right away, then, and so does PR_SET_MDWE; nothing has happened by then.
+ */
+static bool write_plan(struct plan *plan)
+{
+	uintptr_t from, to;
+	bool good;
+
+	if (!open_text(plan, &from, &to))
 		return false;
 	write_all(plan, false);
 	good = works(plan);
@@ -182,8 +209,6 @@ static bool alone(void)
 {
 	struct stat task;
 
-	if (sb_recorder_audited())
-		return true;
 	return !sb_raw(__NR_newfstatat, AT_FDCWD, (long)"/proc/self/task", (long)&task, 0, 0, 0) &&
 	       task.st_nlink == 3; /* . and .. */
 }
@@ -192,7 +217,7 @@ static bool plant(struct sb_recorder *st)
 {
 	struct plan plan = {.libc = NULL};
 
-	if (sb_load(&st->sandboxed) || !alone() || !find_libc(&plan))
+	if (sb_load(&st->sandboxed) || (!sb_recorder_audited() && !alone()) || !find_libc(&plan))
 		return false;
 	make_plan(&plan);
 	/* Some of it would leave as much unseen as nothing. */
@@ -202,12 +227,52 @@ static bool plant(struct sb_recorder *st)
 	return true;
 }
 
+/* By one store: a signal handler may run, or interrupt, the function that is overwritten. */
+static bool store_jump(const struct plan *plan, const struct place *place)
+{
+	uint64_t word;
+
+	if ((uintptr_t)place->at / PAGE != ((uintptr_t)place->at + sizeof(word) - 1) / PAGE ||
+	    (uintptr_t)place->at + sizeof(word) > plan->end)
+		return false;
+	__builtin_memcpy(&word, place->at, sizeof(word));
+	__builtin_memcpy(&word, place->jump, SB_ENTRY_JUMP);
+	*(volatile uint64_t *)(void *)place->at = word;
+	return true;
+}
+
+static void plant_later(struct sb_recorder *st, uint32_t family)
+{
+	struct plan plan = {.libc = NULL};
+	uintptr_t from, to;
+	bool good = true;
+
+	/* A vfork child is alone, while the threads of its parent run on in the same memory. */
+	if (!(sb_load(&st->below) & SB_BELOW_OPEN) || sb_load(&st->sandboxed) ||
+	    sb_raw(__NR_getpid, 0, 0, 0, 0, 0, 0) != st->pid || !alone() || !find_libc(&plan))
+		return;
+	make_later_plan(&plan, family);
+	if (plan.missing || !open_text(&plan, &from, &to))
+		return;
+	for (unsigned i = 0; i < plan.count; i++)
+		good &= store_jump(&plan, &plan.places[i]);
+	(void)protect(from, to, PROT_READ | PROT_EXEC);
+	if (good)
+		(void)__atomic_fetch_or(&st->below, family, __ATOMIC_SEQ_CST);
+}
+
 #else
 
 static bool plant(struct sb_recorder *st)
 {
 	(void)st;
 	return false;
+}
+
+static void plant_later(struct sb_recorder *st, uint32_t family)
+{
+	(void)st;
+	(void)family;
 }
 
 #endif
@@ -223,4 +288,14 @@ void sb_plant(void)
 	/* To a guard nothing is hidden. */
 	if (!st->guarded)
 		(void)sb_write(&head, &(struct sb_text){"", 0}, 1, NULL, 0, NULL);
+}
+
+void sb_plant_later(uint32_t family)
+{
+	struct sb_recorder *st = sb_self();
+
+	if (!sb_recorder_on() || !sb_load(&st->gate) || sb_load(&st->sought) & family ||
+	    __atomic_fetch_or(&st->sought, family, __ATOMIC_SEQ_CST) & family)
+		return;
+	plant_later(st, family);
 }

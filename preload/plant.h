@@ -9,8 +9,16 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 /*
  * Once, after libc was relocated, while there is one thread: by the audit module before any
  * constructor runs; else by our own. Does nothing in a process that is not traced.
  */
 void sb_plant(void);
+
+/*
+ * The detours of one family (preload/below.h) that are not planted before they are needed: under a
+ * guard, where there is one thread. Nothing happens the second time.
+ */
+void sb_plant_later(uint32_t family);

@@ -9,6 +9,7 @@
 #include "preload/below.h"
 #include "preload/exec.h"
 #include "preload/export.h"
+#include "preload/plant.h"
 #include "preload/recorder.h"
 #include "preload/spawn_dir.h"
 
@@ -34,6 +35,10 @@ static long run_spawn(char *const *envp, void *context)
 	bool moves = sb_hook_moves() && sb_spawn_moves(s->actions);
 	long ret;
 
+	if (s->exec && s->exec->passes) {
+		sb_plant_later(SB_BELOW_EXEC);
+		sb_exec_allow(s->exec);
+	}
 	if (moves)
 		sb_record_wanders(true);
 	ret = s->next(s->pid, s->path, s->actions, s->attributes, s->argv, envp);
@@ -84,7 +89,7 @@ static bool begin(struct spawn *s, bool search, struct sb_exec *x)
 
 static int spawn(struct spawn *s, bool search, char *const *envp)
 {
-	struct sb_exec x;
+	struct sb_exec x = {.passes = false};
 	int ret;
 
 	if (!s->next)

@@ -88,8 +88,7 @@ static bool parse(struct sb_recorder *st, char *const *envp)
 
 	if (!variable)
 		return false;
-	for (p = *variable + sizeof(SB_ENV_TRACE); *p && *p != ':' && *p != '.'; p++)
-		st->token = st->token << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	st->token = sb_env_token(*variable, &p);
 	if (*p == '.')
 		for (p++; *p && *p != ':'; p++)
 			(void)sb_put(st->flags, sizeof(st->flags), &flags, p, 1);

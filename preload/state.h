@@ -84,6 +84,7 @@ struct sb_recorder {
 	uint32_t below;	  /* enum sb_below: told where libc calls the kernel */
 	uint32_t planted; /* the detours in libc were tried, see preload/plant.h */
 	uint32_t unnamed; /* it was told that a name could not be made out */
+	uint32_t sought;  /* families of those that come later, as far as they were tried */
 	uint32_t guarded; /* a guard is told of every call that is not made from our page */
 	uintptr_t gate;	  /* the page's system call, 0 none: see preload/page.h */
 	uint64_t image;	  /* first chunk plus one */

@@ -105,11 +105,14 @@ static void ahead(void *arg, const struct sb_call *call)
 		h->moves = moves;
 		sb_guard_stale(h->guard);
 	}
+	sb_guard_passes(h->guard, __atomic_load_n(&sb_log_head(h->log)->execs, __ATOMIC_ACQUIRE));
 	/* Who does so past libc has modules that do not know. */
 	if (row && (row->act == SB_ACT_CHDIR || row->act == SB_ACT_FCHDIR))
 		(void)__atomic_add_fetch(&sb_log_head(h->log)->strays, 1, __ATOMIC_SEQ_CST);
-	/* An image that is about to be another one has its number now. */
-	if (row && (row->act == SB_ACT_EXEC || writes(row, call)))
+	/* An image that is about to be another one has its number now; and so has one that has said
+	 * hello before it called. */
+	if (sb_collector_behind(h->collector) ||
+	    (row && (row->act == SB_ACT_EXEC || writes(row, call))))
 		sb_collector_catch_up(h->collector);
 }
 

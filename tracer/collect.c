@@ -153,6 +153,23 @@ static bool come_back_for(struct chunk *k, uint32_t offset)
 	return true;
 }
 
+bool collect_hold(struct sb_collector *c, struct chunk *k, const struct held *held)
+{
+	if (k->held_count == k->held_cap) {
+		size_t cap = k->held_cap ? k->held_cap * 2 : 32;
+		void *grown = reallocarray(k->held, cap, sizeof *k->held);
+
+		if (!grown) {
+			sb_sink_lost(c->sink, 1);
+			return false;
+		}
+		k->held = grown;
+		k->held_cap = cap;
+	}
+	k->held[k->held_count++] = *held;
+	return true;
+}
+
 /* Takes the record if it is complete, and if all that it refers to is known. */
 static bool take(struct sb_collector *c, struct chunk *k, uint32_t offset, bool last)
 {
@@ -279,11 +296,16 @@ static void read_some(struct sb_collector *c, uint64_t claimed)
 			k->over = false;
 	}
 	collect_births(c);
+	c->awaited = false;
 	for (size_t i = 0; i < c->chunk_count; i++) {
-		if (c->chunks[i]->over)
-			finish_chunk(c, c->chunks[i]);
-		else
-			c->chunks[left++] = c->chunks[i];
+		struct chunk *k = c->chunks[i];
+
+		if (k->over) {
+			finish_chunk(c, k);
+			continue;
+		}
+		c->awaited |= !k->image || !k->image->greeted;
+		c->chunks[left++] = k;
 	}
 	c->chunk_count = left;
 }
@@ -295,6 +317,11 @@ void sb_collector_catch_up(struct sb_collector *c)
 	do
 		read_some(c, claimed);
 	while (c->next < claimed);
+}
+
+bool sb_collector_behind(const struct sb_collector *c)
+{
+	return c->awaited || sb_log_claimed(c->log) > c->next;
 }
 
 size_t sb_collector_poll(struct sb_collector *c)

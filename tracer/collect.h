@@ -47,6 +47,8 @@ void sb_collector_share(struct sb_collector *c,
 			void *arg);
 /* Reads what was written before now, without looking who still lives. */
 void sb_collector_catch_up(struct sb_collector *c);
+/* Whether somebody may have said hello since. */
+bool sb_collector_behind(const struct sb_collector *c);
 /* Whether an image of that number may have more to tell: then its end will be told to the sink. */
 bool sb_collector_expects(const struct sb_collector *c, uint32_t number);
 

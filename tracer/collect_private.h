@@ -53,6 +53,7 @@ struct sb_collector {
 	void *number_arg;
 	struct image_exec root; /* the exec of the command, which is in no record */
 	bool starved, first_told;
+	bool awaited; /* somebody has a chunk, and has not said hello */
 	struct images images;
 	struct chunk **chunks; /* by number, ascending */
 	size_t chunk_count, chunk_cap;
@@ -68,6 +69,8 @@ struct sb_collector {
 bool collect_ready(const struct chunk *k, const struct record *rec);
 /* Takes in c->record, which stands at `offset` of the chunk. */
 void collect_record(struct sb_collector *c, struct chunk *k, uint32_t offset);
+/* Keeps it until its chunk is done with. False: no memory, counted as lost. */
+bool collect_hold(struct sb_collector *c, struct chunk *k, const struct held *held);
 /* The event is final: to the sink. */
 void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held *held,
 		     const struct sb_rec *rec);

@@ -133,6 +133,14 @@ void collect_births(struct sb_collector *c)
 	c->birth_count = 0;
 }
 
+/* Whether the exec passed by who shares the trace. */
+static bool passed(const struct image_exec *exec)
+{
+	return exec->passed ||
+	       (exec->record &&
+		__atomic_load_n(&exec->record->flags, __ATOMIC_ACQUIRE) & SB_REC_PASSED);
+}
+
 static void note_exec(struct sb_collector *c, const struct chunk *k, const struct held *held,
 		      const char *root)
 {
@@ -147,6 +155,7 @@ static void note_exec(struct sb_collector *c, const struct chunk *k, const struc
 	exec->path = intern(c, text(k, held->path));
 	exec->root = root;
 	exec->cwd = w ? w->cwd : "";
+	exec->record = (const struct sb_rec *)((const char *)k->memory + held->offset);
 	/* Only the program comes with its arguments. */
 	exec->expected = c->record.head.strings == 255;
 }
@@ -184,33 +193,22 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 			    .outcome = rec->head.outcome};
 	auto_buf path = SB_BUF_INIT;
 
-	if (!given || !within_root(&path, k, rec, given))
+	if (!given || !within_root(&path, k, rec, given)) {
+		/* No event; but who shares the trace may learn from its image what it was. */
+		if (given && held.kind == SB_EXEC && c->number && collect_hold(c, k, &held))
+			note_exec(c, k, &held, root);
 		return;
+	}
 	/* A trailing slash makes the kernel follow. */
 	bool nofollow =
 		rec->head.flags & SB_REC_NOFOLLOW && given[0] && given[strlen(given) - 1] != '/';
 	sb_real_trim(c->real);
-	/* Who shares the trace tells of execs. */
-	const char *real = held.kind == SB_EXEC && c->number
-				   ? NULL
-				   : sb_real_path(c->real, root, path.s, nofollow, k->image->pid);
+	const char *real = sb_real_path(c->real, root, path.s, nofollow, k->image->pid);
 	held.path = put_rooted(c, k, root, path.s);
 	held.real = put_rooted(c, k, root, real);
 	held.by = put_by(c, k, rec);
-	if (!held.path)
+	if (!held.path || !collect_hold(c, k, &held))
 		return;
-	if (k->held_count == k->held_cap) {
-		size_t cap = k->held_cap ? k->held_cap * 2 : 32;
-		void *grown = reallocarray(k->held, cap, sizeof *k->held);
-
-		if (!grown) {
-			sb_sink_lost(c->sink, 1);
-			return;
-		}
-		k->held = grown;
-		k->held_cap = cap;
-	}
-	k->held[k->held_count++] = held;
 	if (changes_names(&held))
 		sb_real_forget(c->real);
 	if (held.kind == SB_EXEC)
@@ -296,13 +294,10 @@ static const char *cwd_of(struct sb_collector *c, uint64_t place)
 static void tell_process(struct sb_collector *c, const struct image *image,
 			 const struct image *parent)
 {
-	struct record *rec = &c->record;
+	const struct record *rec = &c->record;
 	const struct image_where *w = image_where(image, rec->head.where);
 	size_t first = rec->head.flags & SB_REC_DIR ? 2 : 1; /* of argv */
 
-	/* The strings end with the list that argv is. */
-	rec->strings[rec->string_count < RECORD_STRINGS ? rec->string_count : RECORD_STRINGS - 1] =
-		NULL;
 	struct sb_trace_process p = {
 		.id = image->process,
 		.parent = parent ? (int64_t)parent->process : -1,
@@ -319,42 +314,66 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 	sb_sink_process(c->sink, &p);
 }
 
-/* The number that the image has with who shares the trace. */
-static void number_image(struct sb_collector *c, struct image *image, struct image *parent,
-			 bool forked, pid_t ppid)
+/* The number that the image has with who shares the trace; `told` adds to what is known of it. */
+static void number_image(struct sb_collector *c, struct image *image, const struct image *parent,
+			 struct sb_watch_image told)
 {
 	const struct image_where *w = image_where_near(image, UINT32_MAX);
 
-	image->process =
-		c->number(c->number_arg, &(struct sb_watch_image){
-						 .pid = image->life == LIFE_UNSURE ? 0 : image->pid,
-						 .ppid = ppid,
-						 .parent = parent ? (int64_t)parent->process : -1,
-						 .forked = forked,
-						 .executed = image->greeted && !forked,
-						 .exe = image->exe,
-						 .cwd = w && *w->cwd ? w->cwd : NULL,
-					 });
+	told.pid = image->life == LIFE_UNSURE ? 0 : image->pid;
+	told.started = image->started;
+	told.parent = -1;
+	if (parent && parent->numbered) {
+		told.parent = parent->process;
+		told.parent_pid = parent->pid;
+		told.parent_exe = parent->exe;
+	}
+	told.executed = image->greeted && !told.forked;
+	told.exe = image->exe;
+	told.root = image->birth;
+	told.cwd = w && *w->cwd ? w->cwd : NULL;
+	image->process = c->number(c->number_arg, &told);
 	image->numbered = true;
+}
+
+static void number_greeted(struct sb_collector *c, struct image *image, const struct image *parent,
+			   bool passed_by)
+{
+	const struct record *rec = &c->record;
+	size_t first = rec->head.flags & SB_REC_DIR ? 2 : 1; /* of argv */
+
+	number_image(c, image, parent,
+		     (struct sb_watch_image){
+			     .ppid = rec->head.value,
+			     .forked = rec->head.dirfd == 1,
+			     .passed = passed_by,
+			     .argv = rec->string_count > first ? &rec->strings[first] : NULL,
+		     });
 }
 
 static void take_hello(struct sb_collector *c, struct chunk *k)
 {
-	const struct record *rec = &c->record;
+	struct record *rec = &c->record;
 	struct image *image = k->image;
 	bool again = false;
 
 	if (image->greeted)
 		return;
+	/* One image was made so; more that bear its token were given its environment. */
+	const struct image_exec *exec =
+		rec->head.dirfd != 1 ? images_exec(&c->images, rec->head.arg) : NULL;
+	bool passed_by = exec && !exec->heard && passed(exec);
 	struct image *parent = rec->head.dirfd == 1 ? fork_parent(c, image, rec->head.arg)
 						    : exec_parent(c, image, rec->head.arg, &again);
 	images_greet(&c->images, image, parent == image ? NULL : parent, rec->head.value);
 	const char *cwd = cwd_of(c, rec->head.arg);
 	if (image_set_where(image, rec->head.where, cwd, image->root) < 0)
 		sb_sink_lost(c->sink, 1);
+	/* The strings end with the list that argv is. */
+	rec->strings[rec->string_count < RECORD_STRINGS ? rec->string_count : RECORD_STRINGS - 1] =
+		NULL;
 	if (c->number)
-		number_image(c, image, parent == image ? NULL : parent, rec->head.dirfd == 1,
-			     rec->head.value);
+		number_greeted(c, image, parent == image ? NULL : parent, passed_by);
 	else if (!again)
 		tell_process(c, image, parent == image ? NULL : parent);
 }
@@ -427,6 +446,7 @@ void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held 
 		     const struct sb_rec *rec)
 {
 	uint32_t count = __atomic_load_n(&rec->count, __ATOMIC_ACQUIRE);
+	bool told = false; /* by who shares the trace */
 	struct sb_event ev = {
 		.kind = held->kind,
 		.op = held->op,
@@ -443,18 +463,22 @@ void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held 
 			images_exec(&c->images, SB_PLACE(k->number, held->offset));
 
 		ev.outcome = __atomic_load_n(&rec->outcome, __ATOMIC_ACQUIRE);
-		if (exec)
+		if (exec) {
 			exec->worked = ev.outcome == 0 || ev.outcome == SB_OUTCOME_PENDING;
+			exec->passed = passed(exec);
+			exec->record = NULL;
+		}
+		told = c->number && !(exec && exec->passed && !exec->heard);
 		/* What worked never came back to say so. */
 		if (ev.outcome == SB_OUTCOME_PENDING)
 			ev.outcome = 0;
 	}
 	if (ev.outcome < SB_OUTCOME_UNKNOWN || ev.outcome > 4095)
 		ev.outcome = SB_OUTCOME_UNKNOWN;
+	if (told || !ev.path)
+		return;
 	if (c->number && !k->image->numbered)
-		number_image(c, k->image, NULL, false, 0);
+		number_image(c, k->image, NULL, (struct sb_watch_image){.ppid = 0});
 	ev.process = k->image->process;
-	/* Execs are told by who shares the trace. */
-	if (ev.kind != SB_EXEC || !c->number)
-		sb_sink_event(c->sink, &ev);
+	sb_sink_event(c->sink, &ev);
 }

@@ -111,8 +111,7 @@ static bool wanted(const struct sb_filter_spec *spec, const struct sb_syscall *r
 static enum deed deed_of(const struct sb_filter_spec *spec, const struct sb_syscall *row)
 {
 	switch (row->act) {
-	/* Who runs what, and within which root, must be known of everybody. */
-	case SB_ACT_EXEC:
+	/* Within which root who is must be known of everybody. */
 	case SB_ACT_CHROOT:
 		return ACT_ALWAYS;
 	case SB_ACT_URING:

@@ -159,6 +159,11 @@ void sb_guard_stale(struct sb_guard *g)
 	sb_watch_stale(g->watch);
 }
 
+void sb_guard_passes(struct sb_guard *g, uint64_t count)
+{
+	sb_watch_passes(g->watch, count);
+}
+
 void sb_guard_finish(struct sb_guard *g)
 {
 	sb_log(SB_LOG_DEBUG, "%llu notifications", (unsigned long long)g->notices);

@@ -43,7 +43,8 @@ int sb_guard_start(struct sb_guard *g, char *const *envp, struct sb_err *err);
 int sb_guard_turn(struct sb_guard *g, double seconds, int *ret_status);
 bool sb_guard_any(struct sb_guard *g);
 size_t sb_guard_find(struct sb_guard *g, pid_t *pids, size_t cap);
-/* As sb_watch_image() and sb_watch_stale(), of the guard's watch. */
+/* As sb_watch_image(), _stale() and _passes(), of the guard's watch. */
 uint32_t sb_guard_image(struct sb_guard *g, const struct sb_watch_image *image);
 void sb_guard_stale(struct sb_guard *g);
+void sb_guard_passes(struct sb_guard *g, uint64_t count);
 void sb_guard_finish(struct sb_guard *g);

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "common/map.h"
+#include "tracer/wire.h"
 
 /* Whether its process still runs. A pid of another namespace cannot be asked about. */
 enum image_life { LIFE_RUNS, LIFE_UNSURE, LIFE_GONE };
@@ -50,6 +51,9 @@ struct image_exec {
 	bool unseen;	 /* static: whoever says hello was started by it, with what it passed on */
 	bool raw;	 /* Go: it says hello first, and then what it starts, as after `unseen` */
 	struct image *heard; /* who said hello; the first of them where `raw` */
+	/* Under a guard: made from the page, past it. `record` tells, while it is in memory. */
+	bool passed;
+	const struct sb_rec *record;
 };
 
 struct images {

@@ -281,11 +281,31 @@ uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *
 	return (uint32_t)p->number;
 }
 
+/* Who says hello; NULL: it is gone, or cannot be told by its number. */
+static struct watch_thread *who_greets(struct sb_watch *w, const struct sb_watch_image *image)
+{
+	struct watch_thread *t = image->pid ? watch_find_thread(w, image->pid) : NULL;
+	const struct sb_proc told = {.ppid = image->ppid, .threads = 1, .started = image->started};
+
+	if (t || !image->pid)
+		return t;
+	if (!image->started)
+		return watch_thread(w, image->pid);
+	struct watch_process *p = watch_find_process(w, image->pid);
+	if (!p)
+		p = add_process(w, image->pid, &told, watch_find_process(w, image->ppid));
+	if (p)
+		p->seen_at = 0; /* that was not all that there is to see */
+	return add_thread(w, image->pid, p);
+}
+
 uint32_t sb_watch_image(struct sb_watch *w, const struct sb_watch_image *image)
 {
 	w->moment++;
-	struct watch_thread *t = image->pid ? watch_thread(w, image->pid) : NULL;
+	struct watch_thread *t = who_greets(w, image);
 
+	if (image->passed)
+		return watch_passed(w, image, t);
 	if (t && image->executed)
 		watch_settle_hello(w, t);
 	t = t ? watch_find_thread(w, image->pid) : NULL;
@@ -315,6 +335,11 @@ void sb_watch_stale(struct sb_watch *w)
 {
 	w->moves++;
 	sb_real_forget(w->real);
+}
+
+void sb_watch_passes(struct sb_watch *w, uint64_t count)
+{
+	w->passes = count;
 }
 
 void sb_watch_first(struct sb_watch *w, pid_t pid, const char *program, char *const *argv,

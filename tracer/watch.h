@@ -89,13 +89,25 @@ struct sb_watch_image {
 	pid_t ppid;
 	int64_t parent; /* number in the trace; -1 not known */
 	bool forked;
-	bool executed;	       /* it says hello itself: by its process, it is the latest image */
-	const char *exe, *cwd; /* NULL not known */
+	bool executed;		 /* it says hello itself: by its process, it is the latest image */
+	bool passed;		 /* and its exec, in `root`, was none of those that are told here */
+	uint64_t started;	 /* of the process; 0 not known */
+	const char *root;	 /* "" this machine's own */
+	const char *exe, *cwd;	 /* exe with the root, cwd within it; NULL not known */
+	const char *const *argv; /* NULL not known */
+	/* The image `parent`: another process, where a vfork child made the exec. */
+	pid_t parent_pid; /* 0 not known */
+	const char *parent_exe;
 };
-/* The number of the image that this process runs now; a new one, where it was never heard of. */
+/*
+ * The number of the image that this process runs now; a new one, where it was never heard of, or
+ * where its exec is told by this: with all that belongs to one, as by sb_watch_exec().
+ */
 uint32_t sb_watch_image(struct sb_watch *w, const struct sb_watch_image *image);
 /* Somebody may have moved, or have changed what names mean, unseen. */
 void sb_watch_stale(struct sb_watch *w);
+/* So many execs have been made, by anybody, which are told by sb_watch_image() alone. */
+void sb_watch_passes(struct sb_watch *w, uint64_t count);
 /* From time to time: those that went without a word are taken off. */
 void sb_watch_sweep(struct sb_watch *w);
 

@@ -1,6 +1,8 @@
 /* From one image of a process to the next: what the kernel reads on the way. */
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tracer/watch_private.h"
@@ -54,6 +56,31 @@ void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome
 	}
 }
 
+bool watch_runs(struct sb_watch *w, const struct sb_watch_call *call)
+{
+	struct watch_name name = call->names[0];
+	const char *within = call->text.s + name.at;
+	struct stat running, its;
+	char exe[32];
+
+	(void)snprintf(exe, sizeof exe, "/proc/%d/exe", (int)call->pid);
+	if (!name.there || stat(exe, &running) < 0)
+		return false;
+	for (int i = 0; i <= SCRIPTS_MOST; i++) {
+		const char *reach = watch_reach(w, &name, within, call->pid);
+		struct watch_program program = {0};
+
+		if (!reach || stat(reach, &its) < 0)
+			return false;
+		watch_program(w, reach, &program);
+		if (!program.script)
+			break;
+		name.nofollow = false;
+		within = program.interpreter;
+	}
+	return its.st_dev == running.st_dev && its.st_ino == running.st_ino;
+}
+
 /* What no_new_privs takes away. */
 void watch_tell_privilege(struct sb_watch *w, struct sb_watch_call *call)
 {
@@ -102,13 +129,18 @@ static void tell_unseen(struct sb_watch *w, struct watch_process *p, uint32_t be
 		watch_deliver(w, &ev);
 }
 
+static void forget_image(struct watch_process *p)
+{
+	p->forked = p->closed = p->uring = p->apart = false;
+	p->moving = p->execs = 0;
+}
+
 /* The process has a number of its own for each image; the command keeps its first. */
 static void begin_image(struct sb_watch *w, struct watch_process *p, char *const *argv)
 {
 	int64_t before = p->number;
 
-	p->forked = p->closed = p->uring = p->apart = false;
-	p->moving = p->execs = 0;
+	forget_image(p);
 	if (p->first) {
 		p->first = false;
 		return;
@@ -146,4 +178,79 @@ void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid)
 		begin_image(w, p, NULL);
 	}
 	watch_give_call(w, call);
+}
+
+/* What it was executed by, and each interpreter on the way, and its linker. */
+static void tell_passed(struct sb_watch *w, const struct sb_watch_image *image,
+			struct watch_process *p)
+{
+	struct sb_watch_call *call = watch_take_call(w);
+	const char *root = watch_intern(w, image->root);
+
+	if (!call || !root || sb_buf_puts(&call->text, image->exe + strlen(root)) < 0) {
+		sb_sink_lost(w->spec.sink, 1);
+		watch_give_call(w, call);
+		return;
+	}
+	call->pid = p->pid;
+	call->number = p->parent < 0 ? p->number : p->parent;
+	call->names[0] = (struct watch_name){.place = {.root = root, .cwd = ""}, .there = true};
+	watch_tell_exec(w, call, 0, p);
+	watch_give_call(w, call);
+}
+
+static void tell_new(struct sb_watch *w, struct watch_process *p,
+		     const struct sb_watch_image *image, const char *const *argv)
+{
+	p->number = w->counted++;
+	sb_sink_process(w->spec.sink, &(struct sb_trace_process){
+					      .id = (uint32_t)p->number,
+					      .parent = p->parent,
+					      .pid = p->pid,
+					      .ppid = p->ppid,
+					      .forked = p->forked,
+					      .exe = p->exe,
+					      .cwd = image->cwd,
+					      .argv = argv,
+				      });
+}
+
+/* The child that made the exec, before it did: it had nothing to tell but this. */
+static void tell_child(struct sb_watch *w, struct watch_process *p,
+		       const struct sb_watch_image *image)
+{
+	p->parent = image->parent;
+	p->forked = true;
+	p->exe = watch_intern(w, image->parent_exe);
+	tell_new(w, p, image, NULL);
+}
+
+uint32_t watch_passed(struct sb_watch *w, const struct sb_watch_image *image,
+		      struct watch_thread *t)
+{
+	struct watch_process gone = {.pid = image->pid, .number = -1}, *p = &gone;
+
+	if (t) {
+		p = t->process;
+		watch_settle_passed(w, t, image->parent);
+		watch_only_leader(w, p);
+	}
+	p->ppid = image->ppid;
+	if (image->parent_pid && image->parent_pid != image->pid && p->number < 0)
+		tell_child(w, p, image);
+	int64_t before = p->number;
+	p->parent = before < 0 ? image->parent : before;
+	forget_image(p);
+	p->exe = watch_intern(w, image->exe);
+	tell_new(w, p, image, image->argv);
+	if (t) {
+		watch_met(w, SB_WATCH_BECAME, p);
+		watch_met(w, SB_WATCH_NUMBER, p);
+	}
+	if (p->exe)
+		tell_passed(w, image, p);
+	else
+		tell_unseen(w, p, (uint32_t)(p->parent < 0 ? p->number : p->parent));
+	watch_done(w, before);
+	return (uint32_t)p->number;
 }

@@ -244,6 +244,16 @@ static bool same_layout(const uint64_t a[3], const uint64_t b[3])
 	return memcmp(a, b, 3 * sizeof *a) == 0;
 }
 
+static void settle_failed(struct sb_watch *w, struct watch_thread *t, struct sb_watch_call *call)
+{
+	int outcome = call->names[0].outcome;
+
+	t->exec = NULL;
+	t->process->execs--;
+	watch_tell_exec(w, call, outcome > 0 ? outcome : SB_OUTCOME_UNKNOWN, NULL);
+	watch_give_call(w, call);
+}
+
 static void settle_exec(struct sb_watch *w, struct watch_thread *t, struct sb_watch_call *call)
 {
 	uint64_t now[3];
@@ -252,14 +262,14 @@ static void settle_exec(struct sb_watch *w, struct watch_thread *t, struct sb_wa
 	memory_layout(w, t->process, now);
 	/* Without a layout to be seen it has ended, or is not to be looked at: then as guessed. */
 	bool worked = now[1] && call->before[1] ? !same_layout(now, call->before) : outcome == 0;
+	/* It may be another image by an exec that was not told here. */
+	if (worked && call->passes != w->passes)
+		worked = outcome <= 0 && watch_runs(w, call);
 	if (worked) {
 		sb_watch_exec(w, call->pid, t->tid);
 		return;
 	}
-	t->exec = NULL;
-	t->process->execs--;
-	watch_tell_exec(w, call, outcome > 0 ? outcome : SB_OUTCOME_UNKNOWN, NULL);
-	watch_give_call(w, call);
+	settle_failed(w, t, call);
 }
 
 /* Whether the name is as it would be, had the call worked. */
@@ -318,6 +328,19 @@ void watch_settle_hello(struct sb_watch *w, struct watch_thread *t)
 		settle_execs(w, t->process);
 }
 
+void watch_settle_passed(struct sb_watch *w, struct watch_thread *t, int64_t caller)
+{
+	const struct watch_process *p = t->process;
+	struct sb_watch_call *call = t->exec;
+
+	/* Who had it made, and made another one, is still there: in a vfork child, its parent. */
+	if (call && call->guessed &&
+	    (call->number == caller ||
+	     (p->forked && call->number == p->number && p->parent == caller)))
+		settle_failed(w, t, call);
+	watch_settle(w, t);
+}
+
 void watch_settle(struct sb_watch *w, struct watch_thread *t)
 {
 	struct sb_watch_call *later = t->later;
@@ -358,6 +381,7 @@ void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call)
 	guess_all(w, call);
 	if (is_exec(call) && p)
 		memory_layout(w, p, call->before);
+	call->passes = w->passes;
 }
 
 void sb_watch_conclude(struct sb_watch *w, struct sb_watch_call *call)

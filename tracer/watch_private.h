@@ -70,6 +70,7 @@ struct sb_watch_call {
 	bool moves; /* counted in the process's `moving` */
 	bool guessed;
 	uint64_t before[3]; /* of an exec that was guessed: the layout of the image that called */
+	uint64_t passes;    /* as the watch's, then */
 	struct sb_watch_call *next;
 };
 
@@ -91,6 +92,7 @@ struct sb_watch {
 	double swept;
 	uid_t user;		       /* our own, effective */
 	uint64_t moment;	       /* what was looked at in an earlier one is old; from 1 */
+	uint64_t passes;	       /* execs that nobody told of here, so far */
 	uint64_t moves, roots;	       /* how often somebody's place may have changed; from 1 */
 	struct watch_mount here;       /* our own root */
 	char namespace[64];	       /* of mounts: our own */
@@ -158,6 +160,11 @@ bool watch_filters_for_a_tracer(const struct sb_watch_call *call);
 /* The program that was asked for, and each interpreter on the way to what runs. */
 void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome,
 		     struct watch_process *image);
+/* The exec that is told by the image which it made; `t` is NULL where nobody has it any more. */
+uint32_t watch_passed(struct sb_watch *w, const struct sb_watch_image *image,
+		      struct watch_thread *t);
+/* Whether the process runs now what the call asked for, or what that is a script for. */
+bool watch_runs(struct sb_watch *w, const struct sb_watch_call *call);
 void watch_tell_privilege(struct sb_watch *w, struct sb_watch_call *call);
 
 /* --- watch_program.c ------------------------------------------------------------------------- */
@@ -173,5 +180,7 @@ void watch_forget_programs(struct sb_watch *w);
 /* --- watch_guess.c --------------------------------------------------------------------------- */
 /* The thread is heard of: what was guessed about its last call is looked at once more. */
 void watch_settle(struct sb_watch *w, struct watch_thread *t);
+/* The same before the image is another one, by an exec of `caller` that was told by other means. */
+void watch_settle_passed(struct sb_watch *w, struct watch_thread *t, int64_t caller);
 /* An image that was exec'd says hello: the exec that was guessed has worked. */
 void watch_settle_hello(struct sb_watch *w, struct watch_thread *t);

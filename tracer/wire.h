@@ -84,6 +84,7 @@ struct sb_log_prog {
 #define SB_PROG_MUSL	  (1ull << 37)
 #define SB_PROG_SCRIPT	  (1ull << 38)
 #define SB_PROG_KNOWN	  (1ull << 39) /* set in every entry */
+#define SB_PROG_LINKED	  (1ull << 41) /* it names a dynamic linker */
 #define SB_PROG_GO	  (1ull << 40) /* linked by Go: it makes its own system calls */
 
 /*
@@ -117,7 +118,10 @@ struct sb_log_header {
 	 * was not made from the page: it may be anybody, who has to look where it stands; atomic.
 	 */
 	uint64_t strays;
-	uint64_t reserved_[7];
+	/* Raised before each exec that is made from the page: the guard is not told of it; atomic.
+	 */
+	uint64_t execs;
+	uint64_t reserved_[6];
 	struct sb_log_linker linker[SB_LINKERS];
 	struct sb_log_prog prog[SB_PROG_SLOTS];
 };
@@ -152,7 +156,8 @@ enum sb_rec_kind {
 	0x10u /* the last component was not followed (lstat, O_NOFOLLOW, unlink) \
 	       */
 
-#define SB_REC_PAGE 0x20u /* hello: the process calls from the page at SB_PAGE */
+#define SB_REC_PAGE   0x20u /* hello: the process calls from the page at SB_PAGE */
+#define SB_REC_PASSED 0x40u /* exec: made from the page, set just before it is; atomic */
 
 /*
  * Outcome of an exec: pending while it may still fail. What succeeded never comes back to say so; a
@@ -172,7 +177,8 @@ struct sb_rec {
 	int32_t outcome; /* 0, errno, SB_OUTCOME_UNKNOWN, SB_OUTCOME_PENDING; atomic for an exec */
 	uint32_t where;	 /* generation of cwd and root */
 	int32_t dirfd;	 /* AT_FDCWD, or what the path is relative to */
-	int32_t value;	 /* descriptor returned by an open (-1 none); else by kind */
+	int32_t value;	 /* descriptor returned by an open (-1 none); 1 of an exec that libc may
+			  * make from the page for us; else by kind */
 	uint32_t tick; /* when, for order among processes: the cycle counter / 1024; 0 not known */
 	uint64_t arg;  /* open: flags; the rest by kind */
 	char text[];   /* open...: path [, directory]; load, search: path, by; exec: path [,

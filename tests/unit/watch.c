@@ -95,6 +95,27 @@ static void end(struct kid kid)
 	close(kid.hear);
 }
 
+static struct sb_trace *finish(void)
+{
+	struct sb_sink_summary sum;
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_trace *t;
+
+	sb_watch_finish(watch);
+	cr_assert(eq(int, sb_sink_finish(sink, 0, &sum, &err), 0), "%s", err.msg);
+	cr_assert(eq(int, sb_trace_load(trace_path, &t, &err), 0), "%s", err.msg);
+	return t;
+}
+
+/* The first of its kind; path NULL: any. */
+static const struct sb_event *find(const struct sb_trace *t, enum sb_kind kind, const char *path)
+{
+	for (size_t i = 0; i < t->event_count; i++)
+		if (t->events[i].kind == kind && (!path || strcmp(t->events[i].path, path) == 0))
+			return &t->events[i];
+	return NULL;
+}
+
 /* The child's memory is what ours was. */
 static void exec_is_guessed(pid_t pid, const char *path)
 {
@@ -166,4 +187,88 @@ Test(watch, an_exec_that_worked_is_seen_when_it_is_heard_of_again)
 	if (waits)
 		sb_watch_drop(watch, waits);
 	end(kid);
+}
+
+/* An exec that only the image which it made tells of: with the program's linker, as of any exec. */
+Test(watch, an_exec_that_passed_is_told_by_its_hello)
+{
+	struct kid kid = start(cat[0]);
+	struct sb_watch_image image = {.pid = kid.pid, .parent = -1, .forked = true};
+	uint32_t before = sb_watch_image(watch, &image);
+
+	sb_watch_passes(watch, 1);
+	tell_and_hear(kid);
+	image = (struct sb_watch_image){.pid = kid.pid,
+					.parent = before,
+					.parent_pid = kid.pid,
+					.executed = true,
+					.passed = true,
+					.root = "",
+					.exe = cat[0]};
+	uint32_t after = sb_watch_image(watch, &image);
+	cr_expect(ne(u32, before, after));
+	cr_expect(eq(i64, sb_watch_number(watch, kid.pid), after));
+	cr_expect(eq(uint, done_count, 1));
+	cr_expect(eq(u32, done[0], before));
+	image.passed = false;
+	cr_expect(eq(u32, sb_watch_image(watch, &image), after));
+	struct sb_trace *t = finish();
+	cr_assert(find(t, SB_EXEC, cat[0]) != NULL);
+	cr_expect(eq(u32, find(t, SB_EXEC, cat[0])->process, before));
+	cr_assert(find(t, SB_OPEN, NULL) != NULL);
+	cr_expect(eq(u32, find(t, SB_OPEN, NULL)->process, after));
+	sb_trace_free(t);
+	end(kid);
+}
+
+/* A vfork child writes into its parent's log: it is a process all the same. */
+Test(watch, the_child_that_made_it_is_a_process_of_its_own)
+{
+	struct kid kid = start(cat[0]);
+	struct sb_watch_image image = {.pid = getpid(), .parent = -1};
+	uint32_t before = sb_watch_image(watch, &image);
+
+	tell_and_hear(kid);
+	image = (struct sb_watch_image){.pid = kid.pid,
+					.ppid = getpid(),
+					.parent = before,
+					.parent_pid = getpid(),
+					.parent_exe = "/us",
+					.executed = true,
+					.passed = true,
+					.root = "",
+					.exe = cat[0]};
+	uint32_t after = sb_watch_image(watch, &image);
+	end(kid);
+	struct sb_trace *t = finish();
+	cr_assert(eq(sz, t->process_count, 3));
+	cr_expect(eq(i64, t->processes[1].parent, before));
+	cr_expect(t->processes[1].forked);
+	cr_expect(eq(str, (char *)t->processes[1].exe, "/us"));
+	cr_expect(eq(u32, t->processes[2].id, after));
+	cr_expect(eq(i64, t->processes[2].parent, t->processes[1].id));
+	sb_trace_free(t);
+}
+
+/* One that failed, and another one that worked and was not told: its memory tells of the latter. */
+Test(watch, an_exec_that_failed_before_one_that_passed)
+{
+	struct kid kid = start(cat[0]);
+	struct sb_watch_image image = {.pid = kid.pid, .parent = -1, .forked = true};
+	struct sb_call call = {.abi = NATIVE, .nr = SYS_fchdir, .args = {0}};
+	struct sb_watch_call *waits = NULL;
+
+	uint32_t before = sb_watch_image(watch, &image);
+	exec_is_guessed(kid.pid, missing);
+	sb_watch_passes(watch, 1);
+	tell_and_hear(kid);
+	(void)sb_watch_enter(watch, kid.pid, &call, &waits);
+	cr_expect(eq(i64, sb_watch_number(watch, kid.pid), before));
+	if (waits)
+		sb_watch_drop(watch, waits);
+	end(kid);
+	struct sb_trace *t = finish();
+	cr_assert(find(t, SB_EXEC, missing) != NULL);
+	cr_expect(eq(i32, find(t, SB_EXEC, missing)->outcome, ENOENT));
+	sb_trace_free(t);
 }
