@@ -19,6 +19,10 @@ seen() { # NAME CC...
 	fi
 	also "$name" "expect exec 0 - $PWD/$name"
 	also "$name-first" "expect exec 0 - $PWD/$name"
+	if [ "$name$SB_BACKEND" = m32audit ]; then
+		also "$name" "blind foreign $PWD/$name"
+		also "$name-first" "blind foreign $PWD/$name"
+	fi
 	check "$name" same "$name" sh -c '"$@"; exit $?' - "$PWD/$name" /etc/passwd -2 "$d/$name"
 	check "$name, as the command" same "$name-first" "$PWD/$name" /etc/passwd -2 "$d/$name"
 }
@@ -111,6 +115,13 @@ done
 if [ -e "$T/capable" ]; then
 	also capable "expect exec 0 - $T/capable"
 	also capable-child "expect exec 0 - $T/capable"
+	case $SB_BACKEND in
+	audit) why=setid ;;
+	fanotify) why='' ;;
+	*) why=privilege-lost ;;
+	esac
+	[ -z "$why" ] || also capable "blind $why $T/capable"
+	[ -z "$why" ] || also capable-child "blind $why $T/capable"
 	check "a program with file capabilities" same capable "$T/capable" /etc/passwd -2 "$d/capable"
 	check "a program with file capabilities, as a child" \
 		same capable-child sh -c '"$@"; exit $?' - "$T/capable" /etc/passwd -2 "$d/capable"
