@@ -151,6 +151,8 @@ $(BUILD)/tests/unit/redirect_memory: $(BUILD)/obj/redirect/memory.o
 
 # The launcher's parts, but for its main, work with any libc.
 LAUNCHER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c %/memory.c common/%,$(LAUNCHER_SRC)))
+# No rule but a pattern's asks for them: make would take them away again.
+.SECONDARY: $(LAUNCHER_OBJ)
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ)) $(LAUNCHER_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CRITERION_WARN) $(CFLAGS) $(SAN) $(LDFLAGS) \

@@ -122,10 +122,22 @@ no_stale_log() {
 	done
 }
 
+# What _capture took to PREFIX-A and PREFIX-B is the same: _same_captures PREFIX-A PREFIX-B WHAT-B
+_same_captures() {
+	local part bad=0
+	for part in status out err; do
+		cmp -s "$1.$part" "$2.$part" && continue
+		echo "$part differs (- original, + $3):"
+		diff -u "$1.$part" "$2.$part" | head -n 40
+		bad=1
+	done
+	return $bad
+}
+
 # Same status, stdout and stderr: expect_same ls -l / -- bundle/bin/ls -l /
 expect_same() {
 	local -a left=()
-	local part bad=0 dir
+	local bad=0 dir
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		left+=("$1")
 		shift
@@ -134,12 +146,7 @@ expect_same() {
 	dir=$(mktemp -d)
 	_capture "$dir/a" "${left[@]}"
 	_capture "$dir/b" "$@"
-	for part in status out err; do
-		cmp -s "$dir/a.$part" "$dir/b.$part" && continue
-		echo "$part differs (- ${left[*]}, + $*):"
-		diff -u "$dir/a.$part" "$dir/b.$part" | head -n 40
-		bad=1
-	done
+	_same_captures "$dir/a" "$dir/b" "$*" || bad=1
 	rm -rf "$dir"
 	return $bad
 }

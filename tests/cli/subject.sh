@@ -17,14 +17,7 @@ _fresh() {
 }
 
 _as_here() { # WHAT: the run that $dir/WHAT.* tells of is that of $dir/here.*
-	local part bad=0
-	for part in status out err; do
-		cmp -s "$dir/here.$part" "$dir/$1.$part" && continue
-		echo "$part differs (- original, + $1):"
-		diff -u "$dir/here.$part" "$dir/$1.$part" | head -n 40
-		bad=1
-	done
-	return $bad
+	_same_captures "$dir/here" "$dir/$1" "$1"
 }
 
 _run_as() { # WHAT COMMAND...: runs it in a fresh directory, and holds it to the original

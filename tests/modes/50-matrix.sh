@@ -105,16 +105,9 @@ make_bundle() { # PROGRAM COMMAND...
 }
 
 replays() { # PROGRAM MACHINE ENTRY
-	local part bad=0
 	fresh "$1"
 	_capture "$SB_WORK/$1/there" on_machine "$2" "$3"
-	for part in status out err; do
-		cmp -s "$SB_WORK/$1/here.$part" "$SB_WORK/$1/there.$part" && continue
-		echo "$part differs (- original, + $SB_MODE mode, $2):"
-		diff -u "$SB_WORK/$1/here.$part" "$SB_WORK/$1/there.$part" | head -n 20
-		bad=1
-	done
-	return $bad
+	_same_captures "$SB_WORK/$1/here" "$SB_WORK/$1/there" "$SB_MODE mode, $2"
 }
 
 # What the machine has, and the bundle does not declare, is not opened.

@@ -33,6 +33,7 @@ struct state {
 	const char *work;
 	struct sb_map lines;
 	struct sb_map procs, pending; /* of strace: by number; half a line that waits */
+	bool begun;
 };
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -403,38 +404,31 @@ static void on_child(struct state *st, struct proc *p, const char *args, long id
 	child->thread = strstr(args, "CLONE_THREAD") != NULL;
 }
 
-/* Twice over the file: who is whose child must be known before what a child does. */
-static void read_strace(struct state *st, const char *name, bool children)
+static struct proc *begin(struct state *st, long id)
 {
-	auto_file FILE *f = fopen(name, "re");
-	auto_free char *line = NULL;
-	auto_buf whole = SB_BUF_INIT;
-	bool first = true;
-	size_t size = 0;
-	ssize_t len;
+	struct proc *p = proc_of(st, id);
 
-	if (!f)
-		die("the strace output cannot be read");
-	while ((len = getline(&line, &size, f)) > 0) {
-		char *call, *args, *result;
-		struct proc *p;
-		long id;
+	if (!st->begun && !getcwd(p->cwd, sizeof(p->cwd)))
+		die("no working directory");
+	st->begun = true;
+	return p;
+}
 
-		line[len - 1] = '\0';
-		if (!strace_join(&st->pending, line, &whole) ||
-		    !strace_cut(whole.s, &id, &call, &args, &result))
-			continue;
-		p = proc_of(st, id);
-		if (first && !getcwd(p->cwd, sizeof(p->cwd)))
-			die("no working directory");
-		first = false;
-		if (strcmp(call, "clone") && strcmp(call, "clone3") && !strstr(call, "fork")) {
-			if (!children)
-				on_call(st, owner_of(p), call, args, result);
-		} else if (children && atol(result) > 0) {
-			on_child(st, p, args, atol(result));
-		}
-	}
+/* Twice over the file: who is whose child must be known before what a child does. */
+static void take_birth(void *arg, long id, const char *call, const char *args, const char *result)
+{
+	struct proc *p = begin(arg, id);
+
+	if (strace_is_birth(call) && atol(result) > 0)
+		on_child(arg, p, args, atol(result));
+}
+
+static void take_call(void *arg, long id, const char *call, const char *args, const char *result)
+{
+	struct proc *p = begin(arg, id);
+
+	if (!strace_is_birth(call))
+		on_call(arg, owner_of(p), call, args, result);
 }
 
 int main(int argc, char **argv)
@@ -448,8 +442,9 @@ int main(int argc, char **argv)
 	}
 	st.work = argv[argc - 2];
 	if (strace) {
-		read_strace(&st, argv[3], true);
-		read_strace(&st, argv[3], false);
+		if (!strace_each(argv[3], &st.pending, take_birth, &st) ||
+		    !strace_each(argv[3], &st.pending, take_call, &st))
+			die("the strace output cannot be read");
 	} else {
 		read_trace(&st, argv[2]);
 	}

@@ -319,40 +319,41 @@ static void on_call(struct state *st, struct proc *p, const char *name, const ch
 	p->last[1] = intern(st, sb_buf_str(&path));
 }
 
-/* Twice over the file: who is whose child must be known before what a child does. */
-static void read_strace(struct state *st, const char *name, bool children)
+static struct proc *begin(struct state *st, long id)
 {
-	auto_file FILE *f = fopen(name, "re");
-	auto_free char *line = NULL;
-	auto_buf whole = SB_BUF_INIT;
-	size_t size = 0;
-	ssize_t len;
+	struct proc *p = proc_of(st, id);
 
-	if (!f)
-		die("the strace output cannot be read");
-	while ((len = getline(&line, &size, f)) > 0) {
-		char *call, *args, *result;
-		struct proc *p;
-		long id;
-
-		line[len - 1] = '\0';
-		if (!strace_join(&st->pending, line, &whole) ||
-		    !strace_cut(whole.s, &id, &call, &args, &result))
-			continue;
-		p = proc_of(st, id);
-		if (!st->first) {
-			st->first = p;
-			p->ours = true;
-			if (!getcwd(p->cwd, sizeof(p->cwd)))
-				die("no working directory");
-		}
-		if (!strcmp(call, "clone") || !strcmp(call, "clone3") || strstr(call, "fork")) {
-			if (children && atol(result) > 0)
-				on_child(st, p, call, args, atol(result));
-		} else if (!children) {
-			on_call(st, p, call, args, result);
-		}
+	if (!st->first) {
+		st->first = p;
+		p->ours = true;
+		if (!getcwd(p->cwd, sizeof(p->cwd)))
+			die("no working directory");
 	}
+	return p;
+}
+
+/* Twice over the file: who is whose child must be known before what a child does. */
+static void take_birth(void *arg, long id, const char *call, const char *args, const char *result)
+{
+	struct proc *p = begin(arg, id);
+
+	if (strace_is_birth(call) && atol(result) > 0)
+		on_child(arg, p, call, args, atol(result));
+}
+
+static void take_call(void *arg, long id, const char *call, const char *args, const char *result)
+{
+	struct proc *p = begin(arg, id);
+
+	if (!strace_is_birth(call))
+		on_call(arg, p, call, args, result);
+}
+
+static void read_strace(struct state *st, const char *name)
+{
+	if (!strace_each(name, &st->pending, take_birth, st) ||
+	    !strace_each(name, &st->pending, take_call, st))
+		die("the strace output cannot be read");
 }
 
 /* --- what the trace has ----------------------------------------------------------------------- */
@@ -465,8 +466,7 @@ int main(int argc, char **argv)
 	if (sb_trace_load(argv[2], &trace, &err) < 0)
 		die(err.msg);
 	st.libexec = argv[3];
-	read_strace(&st, argv[1], true);
-	read_strace(&st, argv[1], false);
+	read_strace(&st, argv[1]);
 	events = compare_trace(&st, trace, &extra);
 	missed = report(&st, events, extra);
 	if (!trace->end.closed || trace->end.lost || !events)

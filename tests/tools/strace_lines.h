@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/cleanup.h"
 #include "common/map.h"
 
 /* Takes a string up to `end`, escapes resolved, into to; returns what follows `end`. */
@@ -102,4 +103,38 @@ static inline bool strace_join(struct sb_map *pending, const char *line, struct 
 		return true;
 	}
 	return sb_buf_puts(whole, line) == 0;
+}
+
+/* A call that was told whole; its strings are cut out of a line that does not last. */
+typedef void (*strace_call_fn)(void *arg, long id, const char *name, const char *args,
+			       const char *result);
+
+/* Hands over each call of the file in order. False: it cannot be read. */
+static inline bool strace_each(const char *file, struct sb_map *pending, strace_call_fn fn,
+			       void *arg)
+{
+	auto_file FILE *f = fopen(file, "re");
+	auto_free char *line = NULL;
+	auto_buf whole = SB_BUF_INIT;
+	size_t size = 0;
+	ssize_t len;
+
+	if (!f)
+		return false;
+	while ((len = getline(&line, &size, f)) > 0) {
+		char *name, *args, *result;
+		long id;
+
+		line[len - 1] = '\0';
+		if (strace_join(pending, line, &whole) &&
+		    strace_cut(whole.s, &id, &name, &args, &result))
+			fn(arg, id, name, args, result);
+	}
+	return true;
+}
+
+/* Makes a process, or a thread of one. */
+static inline bool strace_is_birth(const char *name)
+{
+	return !strcmp(name, "clone") || !strcmp(name, "clone3") || strstr(name, "fork");
 }
