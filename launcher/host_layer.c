@@ -1,39 +1,65 @@
 #include "launcher/host_layer.h"
 
+#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
+#include "common/path.h"
 #include "launcher/layer.h"
 #include "launcher/ops.h"
 #include "launcher/reaper.h"
 #include "launcher/session.h"
 #include "redirect/index.h"
 
+/* The bundle's files cannot be written to where they are, and the machine's are not meant. */
+static bool has_files(const struct launch_request *request, const char *dir)
+{
+	auto_buf path = SB_BUF_INIT;
+	struct dirent *d;
+
+	if (sb_in_root(&path, request->payload, dir) < 0)
+		return false;
+	auto_dir DIR *list = opendir(path.s);
+	while (list && (d = readdir(list)))
+		if (d->d_type != DT_DIR)
+			return true;
+	return false;
+}
+
 /* One of the directories; below one that came before, it is in that one's copy. */
 static int add_dir(struct launch_ops *ops, struct sb_buf *told, const char *dir, struct sb_err *err)
 {
 	struct launch_op op = {.kind = LAUNCH_COPY, .mode = 0755};
-	struct stat st;
 
-	if (stat(dir, &st) == 0 || !dir[1])
-		return 0;
 	for (size_t i = 0; i < ops->count; i++)
-		if (strcmp(ops->items[i].dest, dir) == 0)
+		if (sb_path_below(dir, ops->items[i].dest))
 			return 0;
+	if (ops->count == SB_DIRS_MOST)
+		return sb_fail(err, SB_ESAID,
+			       "the replay writes in more than %d directories: set "
+			       "SIDEBUNDLE_RUN_MODE=namespace",
+			       SB_DIRS_MOST);
 	op.dest = (char *)dir; /* copied */
 	if (sb_buf_putc(told, '\1') < 0 || sb_buf_puts(told, dir) < 0)
 		return sb_fail(err, ENOMEM, "copy '%s'", dir);
 	return launch_ops_add(ops, &op, err);
 }
 
-static int plan(const struct launch_entry *entry, struct launch_ops *ops, struct sb_buf *told,
+static int plan(const struct launch_request *request, struct launch_ops *ops, struct sb_buf *told,
 		struct sb_err *err)
 {
-	int rc = add_dir(ops, told, entry->cwd, err);
+	const struct launch_strings *writable = &request->entry->writable;
+	int rc = add_dir(ops, told, request->entry->cwd, err);
 
-	for (size_t i = 0; i < entry->writable.count && rc == 0; i++)
-		rc = add_dir(ops, told, entry->writable.items[i], err);
+	for (size_t i = 0; i < writable->count && rc == 0; i++) {
+		const char *dir = writable->items[i];
+		struct stat st;
+
+		if (dir[1] && (stat(dir, &st) < 0 || has_files(request, dir)))
+			rc = add_dir(ops, told, dir, err);
+	}
 	return rc;
 }
 
@@ -68,7 +94,7 @@ int launch_host_layer(const struct launch_request *request, struct sb_buf *ret_t
 	layer.payload = request->payload;
 	layer.privileged = geteuid() == 0;
 	layer.mounts = LAUNCH_MOUNTS_THEIRS;
-	int rc = plan(request->entry, &ops, &dirs, err);
+	int rc = plan(request, &ops, &dirs, err);
 
 	if (rc == 0)
 		rc = make(request, &ops, &layer, err);

@@ -200,17 +200,20 @@ static bool redirects(const struct launch_request *request)
 	       access(index.s, R_OK) == 0;
 }
 
-/* The recorded directory as this machine has it, or else as it was. */
+/* The recorded directory as it was; where that cannot be, as this machine has it. */
 static int go_to_directory(const struct launch_request *request, struct sb_buf *ret_told,
 			   struct sb_err *err)
 {
 	auto_buf copy = SB_BUF_INIT;
 	const char *cwd = request->entry->cwd;
+	struct sb_err absent = SB_ERR_INIT;
 
-	if (!cwd || chdir(cwd) == 0)
+	if (!cwd)
 		return 0;
-	if (redirects(request) && locate(request, cwd, &copy, err) == 0)
+	if (cwd[1] && redirects(request) && locate(request, cwd, &copy, &absent) == 0)
 		return launch_host_layer(request, ret_told, err);
+	if (chdir(cwd) == 0)
+		return 0;
 	if (locate(request, cwd, &copy, err) < 0 || chdir(copy.s) < 0)
 		return sb_fail(
 			err, SB_ESAID,

@@ -25,6 +25,8 @@
 
 /* What is told to a start about to be executed: redirect/layer.c. */
 #define SB_TRANSIT_NAME "SIDEBUNDLE_START"
+/* Directories that have copies, at most. */
+#define SB_DIRS_MOST 16
 
 struct sb_index_head {
 	char magic[8];

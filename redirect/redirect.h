@@ -20,7 +20,6 @@
 #define SB_PATH_MAX    4096
 #define SB_FRONT       1024 /* the longest name of a mirror */
 #define SB_TRANSIT_MAX 6144
-#define SB_DIRS_MOST   16
 
 struct sb_here {
 	const struct sb_index_head *index;

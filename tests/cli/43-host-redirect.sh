@@ -174,7 +174,8 @@ check "the same twice at once" expect_output 'old old' bash -c 'a=$(b/r/bin/sh |
 check "a script by its relative name" expect_output "script in $was: old" b/r/bin/run
 check "changes are kept on demand" expect_output new bash -c 'mkdir kept; SIDEBUNDLE_WRITABLE=$PWD/kept b/r/bin/sh >/dev/null; cat "kept/upper$PWD/project/sub/moved"'
 mv elsewhere project
-check "where the directory is here, it is used" expect_output "old" bash -c 'b/r/bin/sh | head -n 1; test -e project/sub/moved; exit'
+check "the same where the directory is here" expect_output $'old\nnew' bash -c 'b/r/bin/sh 2>&1 | head -n 2'
+check "which is left as it is" expect_output $'file\nrun\nold' bash -c 'ls project; cat project/file'
 
 # --- what is no dynamically linked program
 box=$(realpath "$(command -v busybox)")
