@@ -22,7 +22,8 @@ static bool turn(void *arg, double seconds)
 {
 	struct tracing *t = arg;
 
-	return sb_ptrace_turn(t->ptrace, seconds, &t->tend.ended, &t->tend.status);
+	(void)seconds; /* its turns are short enough */
+	return sb_ptrace_turn(t->ptrace, &t->tend.ended, &t->tend.status);
 }
 
 static bool any(void *arg)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -16,8 +15,8 @@
 
 /* So many stops, and signals and the time are looked at, however many there are. */
 #define STOPS_MOST 256
-/* Once there was one, the next is not far. */
-#define MORE_SECONDS 0.0005
+/* Once nobody asks any more: signals that come to us are taken off, and that is all. */
+#define IDLE_SECONDS 1
 
 /* --- calls under way ------------------------------------------------------------------------- */
 
@@ -235,51 +234,36 @@ static void gone(struct sb_ptrace *p, pid_t tid, int status)
 	}
 }
 
-unsigned ptrace_take(struct sb_ptrace *p, unsigned most, int wait)
+void ptrace_take(struct sb_ptrace *p, pid_t tid, int status)
 {
-	unsigned taken = 0;
-	int status;
-	pid_t tid;
-
-	while (taken < most && (tid = waitpid(-1, &status, __WALL | wait)) > 0) {
-		taken++;
-		wait = WNOHANG;
-		if (WIFSTOPPED(status))
-			stopped(p, tid, status);
-		else
-			gone(p, tid, status);
-	}
-	p->deserted = taken < most && tid < 0 && errno == ECHILD;
-	p->stops += taken;
-	return taken;
+	p->stops++;
+	if (WIFSTOPPED(status))
+		stopped(p, tid, status);
+	else
+		gone(p, tid, status);
 }
 
 /* --- turns ----------------------------------------------------------------------------------- */
 
-/* True: somebody has stopped. */
-static bool await(struct sb_ptrace *p, double seconds)
-{
-	struct timespec patience = {.tv_sec = (time_t)seconds,
-				    .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-	siginfo_t info;
-	sigset_t set;
-
-	sb_child_signals(&set);
-	sigaddset(&set, SIGCHLD);
-	int sig = sigtimedwait(&set, &info, &patience);
-	if (sig > 0 && sig != SIGCHLD && p->watch)
-		sb_child_signalled(p->spec.trace->child, sig, info.si_code);
-	return sig == SIGCHLD;
-}
-
-bool sb_ptrace_turn(struct sb_ptrace *p, double seconds, bool *ret_ended, int *ret_status)
+/* Until the next tick, mostly. How many there were. */
+static unsigned take_stops(struct sb_ptrace *p)
 {
 	unsigned taken = 0;
+	int status;
+	pid_t tid = 0;
 
-	/* A stop's signal may be one that was taken in already. */
-	do
-		taken += ptrace_take(p, STOPS_MOST - taken, WNOHANG);
-	while (taken < STOPS_MOST && !p->deserted && await(p, taken ? MORE_SECONDS : seconds));
+	while (taken < STOPS_MOST && (tid = ptrace_wait(p, &status)) > 0) {
+		taken++;
+		ptrace_take(p, tid, status);
+	}
+	p->deserted = tid < 0 && errno == ECHILD;
+	return taken;
+}
+
+bool sb_ptrace_turn(struct sb_ptrace *p, bool *ret_ended, int *ret_status)
+{
+	ptrace_turn_begins(p);
+	unsigned taken = take_stops(p);
 	if (p->ended) {
 		*ret_status = p->status;
 		*ret_ended = true;
@@ -303,6 +287,7 @@ size_t sb_ptrace_find(struct sb_ptrace *p, pid_t *pids, size_t cap)
 
 void sb_ptrace_finish(struct sb_ptrace *p)
 {
+	ptrace_tick_end(p);
 	sb_log(SB_LOG_DEBUG, "%llu stops", p->stops);
 	for (unsigned i = 0; i < PTRACE_BUCKETS; i++)
 		while (p->pending[i])
@@ -316,8 +301,10 @@ void sb_ptrace_serve(void *arg)
 {
 	struct sb_ptrace *p = arg;
 
-	do
-		(void)ptrace_take(p, STOPS_MOST, WNOHANG);
-	while (!p->deserted && (await(p, 1), true));
+	ptrace_tick(p, IDLE_SECONDS);
+	while (!p->deserted) {
+		ptrace_turn_begins(p);
+		(void)take_stops(p);
+	}
 	sb_ptrace_free(p);
 }

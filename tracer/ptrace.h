@@ -5,6 +5,8 @@
  * Order: sb_ptrace_new(), sb_ptrace_start(), then sb_ptrace_turn(), _any() and _find() in a struct
  * sb_tend; sb_ptrace_finish(), sb_ptrace_free().
  *
+ * Until it is finished, a timer's signal may end a system call of ours that waits (EINTR).
+ *
  * Tracees die with their tracer (PTRACE_O_EXITKILL), and without one the filter's calls would fail:
  * who outlives the command is served by sb_ptrace_serve(), to its end.
  *
@@ -42,10 +44,10 @@ void sb_ptrace_free(struct sb_ptrace *p);
 /* Starts the command; -errno of execve where that failed. */
 int sb_ptrace_start(struct sb_ptrace *p, struct sb_err *err);
 /*
- * Waits at most so long, and takes in what there is. True: more is on its way. The command's wait
- * status goes to *ret_status and *ret_ended is set once it has ended.
+ * Waits for 20 ms at most, and takes in what comes until then. True: more is on its way. The
+ * command's wait status goes to *ret_status and *ret_ended is set once it has ended.
  */
-bool sb_ptrace_turn(struct sb_ptrace *p, double seconds, bool *ret_ended, int *ret_status);
+bool sb_ptrace_turn(struct sb_ptrace *p, bool *ret_ended, int *ret_status);
 bool sb_ptrace_any(const struct sb_ptrace *p);
 size_t sb_ptrace_find(struct sb_ptrace *p, pid_t *pids, size_t cap);
 /* Nothing is told to the sink from here on. */

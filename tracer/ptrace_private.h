@@ -1,11 +1,13 @@
 /*
- * What the parts of sb_ptrace share: ptrace.c has the stops, ptrace_start.c how the command is
- * started and what the machine grants, ptrace_call.c the registers.
+ * What the parts of sb_ptrace share: ptrace.c has the stops, ptrace_wait.c how they are waited for,
+ * ptrace_start.c how the command is started and what the machine grants, ptrace_call.c the
+ * registers.
  */
 #pragma once
 
 #include <linux/filter.h>
 #include <sys/ptrace.h>
+#include <time.h>
 
 #include "tracer/child.h"
 #include "tracer/decode.h"
@@ -34,14 +36,23 @@ struct sb_ptrace {
 	bool ended, deserted;
 	int status; /* of the command */
 	unsigned long long stops;
+	timer_t timer;
+	bool timed;		  /* there is one */
+	struct timespec patience; /* of a wait */
 };
 
 /* --- ptrace.c -------------------------------------------------------------------------------- */
-/*
- * Takes in what there is, so many stops at most; `wait` (0 or WNOHANG) is about the first. How many
- * there were.
- */
-unsigned ptrace_take(struct sb_ptrace *p, unsigned most, int wait);
+/* What a wait told of. */
+void ptrace_take(struct sb_ptrace *p, pid_t tid, int status);
+
+/* --- ptrace_wait.c --------------------------------------------------------------------------- */
+/* From now on no wait is longer than that. */
+void ptrace_tick(struct sb_ptrace *p, double seconds);
+void ptrace_tick_end(struct sb_ptrace *p);
+/* Signals that came to us are passed on; ptrace_wait() waits again, until the next tick. */
+void ptrace_turn_begins(struct sb_ptrace *p);
+/* Who has stopped or ended; 0 or -EINTR's -1: nobody so far; -1 with ECHILD: nobody is left. */
+pid_t ptrace_wait(struct sb_ptrace *p, int *ret_status);
 
 /* --- ptrace_start.c -------------------------------------------------------------------------- */
 #define PTRACE_OPTIONS                                                                            \

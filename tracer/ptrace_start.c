@@ -14,6 +14,10 @@
 #include "common/facts.h"
 #include "tracer/ask.h"
 #include "tracer/ptrace_private.h"
+#include "tracer/quiet.h"
+
+/* How soon others' signals are looked at, time-outs, and what fanotify has to tell. */
+#define LOOK_SECONDS 0.02
 
 /* --- the command ------------------------------------------------------------------------------ */
 
@@ -82,8 +86,10 @@ static int attend(void *arg, pid_t pid, int up, struct sb_err *err)
 	if (p->spec.started)
 		p->spec.started(p->spec.arg, pid);
 	/* Until it has exec'd or ended, whatever it does is a stop. */
-	while (poll(&fds[1], 1, 0) == 0 && !p->deserted)
-		(void)ptrace_take(p, 1, 0);
+	int status;
+	while (poll(&fds[1], 1, 0) == 0 && (pid = waitpid(-1, &status, __WALL)) > 0)
+		ptrace_take(p, pid, status);
+	p->deserted = pid < 0 && errno == ECHILD;
 	return 0;
 }
 
@@ -100,6 +106,7 @@ int sb_ptrace_new(const struct sb_ptrace_spec *spec, struct sb_ptrace **ret, str
 	if (!p)
 		return sb_fail(err, ENOMEM, "start the trace");
 	p->spec = *spec;
+	filter.quiet_count = sb_quiet_learn(filter.quiet);
 	p->hooks = (struct sb_child_hooks){enter, attend, p, "put itself under a seccomp filter"};
 	p->cwd = getcwd(NULL, 0);
 	int rc = p->cwd ? sb_filter_make(&filter, &p->filter, err)
@@ -119,6 +126,7 @@ void sb_ptrace_free(struct sb_ptrace *p)
 {
 	if (!p)
 		return;
+	ptrace_tick_end(p);
 	sb_watch_free(p->watch);
 	for (struct ptrace_pending *spare = p->spare, *next; spare; spare = next) {
 		next = spare->next;
@@ -141,6 +149,8 @@ int sb_ptrace_start(struct sb_ptrace *p, struct sb_err *err)
 	/* It may have ended before it was known as ours. */
 	if (rc == 0 && p->ended)
 		trace->child->pid = 0;
+	/* Not before: neither the timer nor who hears it is to be the command's. */
+	ptrace_tick(p, LOOK_SECONDS);
 	sb_closep(&p->child_end);
 	sb_closep(&p->our_end);
 	return rc;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/utf8.h"
@@ -13,6 +14,7 @@
 /* One thread writes: stdio's locks would take longer than the writing. */
 struct sb_trace_writer {
 	FILE *out;
+	int fd;
 	uint64_t processes, events, files;
 };
 
@@ -123,6 +125,31 @@ static int check(const struct sb_trace_writer *w, struct sb_err *err)
 	return ferror(w->out) ? sb_fail(err, errno ? errno : EIO, "write the trace") : 0;
 }
 
+/* A timer's signals may come to who writes, and the trace may go to a pipe: stdio would give up. */
+static ssize_t write_all(void *cookie, const char *bytes, size_t size)
+{
+	const struct sb_trace_writer *w = cookie;
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(w->fd, bytes + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+static int close_fd(void *cookie)
+{
+	const struct sb_trace_writer *w = cookie;
+
+	return close(w->fd);
+}
+
 int sb_trace_create(const char *path, const struct sb_trace_header *header,
 		    struct sb_trace_writer **ret, struct sb_err *err)
 {
@@ -139,10 +166,11 @@ int sb_trace_create(const char *path, const struct sb_trace_header *header,
 	struct stat st;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fchmod(fd, 0600) < 0)
 		return sb_fail(err, errno, "make the trace '%s' private", path);
-	w->out = fdopen(fd, "w");
+	w->out =
+		fopencookie(w, "w", (cookie_io_functions_t){.write = write_all, .close = close_fd});
 	if (!w->out)
 		return sb_fail(err, errno, "make the trace '%s'", path);
-	fd = -1;
+	w->fd = sb_steal_fd(&fd);
 	(void)setvbuf(w->out, NULL, _IOFBF, 1 << 16); /* only speed is lost where it fails */
 	fputs("{\"sidebundle-trace\":1,", w->out);
 	put_header(w->out, header);
@@ -243,15 +271,15 @@ int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, st
 	}
 	fputs("]}\n", out);
 	rc = check(w, err);
-	free(w);
 	if (fclose(out) != 0 && rc == 0)
 		rc = sb_fail(err, errno, "write the trace");
+	free(w);
 	return rc;
 }
 
 int sb_trace_descriptor(const struct sb_trace_writer *w)
 {
-	return fileno(w->out);
+	return w->fd;
 }
 
 void sb_trace_abandon(struct sb_trace_writer *w)

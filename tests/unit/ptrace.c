@@ -69,7 +69,7 @@ static struct run watch(const char *program, const char *script, bool serve)
 	cr_assert(eq(int, sb_ptrace_new(&ptrace, &p, &err), 0), "%s", err.msg);
 	run.rc = sb_ptrace_start(p, &err);
 	while (run.rc == 0 && !ended)
-		(void)sb_ptrace_turn(p, 1, &ended, &run.status);
+		(void)sb_ptrace_turn(p, &ended, &run.status);
 	if (run.rc == 0)
 		sb_ptrace_finish(p);
 	run.left = run.rc == 0 && sb_ptrace_any(p);
@@ -105,6 +105,21 @@ Test(ptrace, outcomes_are_the_kernels)
 	cr_expect(eq(int, outcome_of(&run, SB_OPEN, "/etc/passwd"), 0));
 	cr_expect(eq(int, outcome_of(&run, SB_OPEN, "/no/where"), ENOENT));
 	cr_expect(eq(int, outcome_of(&run, SB_EXEC, "/bin/true"), 0));
+	cr_expect(not(run.left));
+	sb_trace_free(run.trace);
+}
+
+/* A timer needs a place in the queue of signals. */
+Test(ptrace, without_a_timer)
+{
+	const struct rlimit none = {0, 0};
+
+	cr_assert(eq(int, setrlimit(RLIMIT_SIGPENDING, &none), 0));
+	struct run run =
+		watch("/bin/sh", "(read l </no/where); /bin/sleep 0.1; kill -15 $$", false);
+	cr_expect(eq(int, WTERMSIG(run.status), SIGTERM));
+	cr_expect(eq(int, outcome_of(&run, SB_OPEN, "/no/where"), ENOENT));
+	cr_expect(eq(int, outcome_of(&run, SB_EXEC, "/bin/sleep"), 0));
 	cr_expect(not(run.left));
 	sb_trace_free(run.trace);
 }

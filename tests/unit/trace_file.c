@@ -1,10 +1,13 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -331,4 +334,61 @@ Test(trace_file, says_nothing_of_a_death_where_all_was_written)
 	fd = open("/dev/null", O_WRONLY);
 	cr_expect(eq(int, sb_trace_note_death(fd, 1), -EINVAL));
 	close(fd);
+}
+
+/* --- into a pipe, with signals ---------------------------------------------------------------- */
+
+static int go = -1;
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	if (++alarms == 3)
+		(void)!write(go, "", 1);
+}
+
+/* Reads the pipe once it is told to; the number of lines is its status. */
+static void read_late(int told)
+{
+	char piece[4096];
+	int lines = 0;
+	ssize_t n;
+	int fd = open(path, O_RDONLY);
+
+	(void)!read(told, piece, 1);
+	while ((n = read(fd, piece, sizeof piece)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			lines += piece[i] == '\n';
+	_exit(lines == 2002 ? 0 : 1);
+}
+
+/* Its reader sleeps until the writer, who sleeps too, was woken three times. */
+Test(trace_file, a_signal_costs_no_line, .timeout = 30)
+{
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct itimerval often = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
+	struct sb_event ev = {
+		.kind = SB_OPEN, .count = 1, .path = "/some/where", .backend = "ptrace"};
+	struct sb_trace_end end = {.status = 0};
+	struct sb_err err = SB_ERR_INIT;
+	int pair[2], status;
+
+	(void)unlink(path);
+	cr_assert(eq(int, mkfifo(path, 0600), 0));
+	cr_assert(eq(int, pipe(pair), 0));
+	go = pair[1];
+	pid_t pid = fork();
+	if (pid == 0)
+		read_late(pair[0]);
+	struct sb_trace_writer *w = begin();
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 2000; i++)
+		cr_assert(eq(int, sb_trace_put_event(w, &ev, &err), 0), "%s", err.msg);
+	cr_assert(eq(int, sb_trace_close(w, &end, &err), 0), "%s", err.msg);
+	setitimer(ITIMER_REAL, &never, NULL);
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_expect(eq(int, status, 0));
+	cr_expect(ge(int, alarms, 3));
 }
