@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "tracer/backend.h"
 
 static void warn_cut(const char *path, size_t command)
 {
@@ -18,23 +19,25 @@ static void warn_cut(const char *path, size_t command)
 		       path);
 }
 
-static void warn_died(const char *path, int64_t when)
+/* Without some watchers the command cannot go on. */
+static void warn_died(const struct sb_trace *t, const char *path)
 {
-	time_t at = (time_t)when;
+	const struct sb_backend *backend =
+		t->header.backend ? sb_backend_find(t->header.backend) : NULL;
+	time_t at = (time_t)t->end.died;
 	char text[64] = "?";
 	struct tm tm;
 
 	if (localtime_r(&at, &tm))
 		(void)strftime(text, sizeof text, "%F %T", &tm);
-	sb_log(SB_LOG_WARN,
-	       "%s: cut short: who watched was killed (%s), and the command ran on unseen", path,
-	       text);
+	sb_log(SB_LOG_WARN, "%s: cut short: who watched was killed (%s), and the command %s", path,
+	       text, backend && backend->stays ? "with it" : "ran on unseen");
 }
 
 void sb_warn_gaps(const struct sb_trace *t, const char *path)
 {
 	if (!t->end.closed && t->end.died)
-		warn_died(path, t->end.died);
+		warn_died(t, path);
 	else if (!t->end.closed)
 		warn_cut(path, 0);
 	for (size_t i = 0; i < t->header.command_count; i++)

@@ -111,9 +111,10 @@ int sb_run_apart(int (*body)(void *arg, struct sb_afterlife *after, struct sb_er
 	if (child->pid && got > 0 && !report.stays)
 		(void)waitpid(pid, NULL, 0);
 	child->pid = 0;
-	if (got < 0)
-		return sb_fail(err, SB_ESAID,
-			       "the watcher was killed, and what it watched with it");
+	if (got < 0) {
+		(void)sb_fail(err, SB_ESAID, "the watcher was killed, and what it watched with it");
+		return -EOWNERDEAD;
+	}
 	memcpy(result, report.result, size);
 	if (report.rc < 0)
 		*err = report.err;

@@ -22,7 +22,7 @@ struct sb_afterlife {
 /*
  * Calls body(arg, ...) in the watcher, and returns what it returned in the caller's process, with
  * the `size` bytes at `result` (which lie within what `arg` is about) as it left them. `child` is
- * prepared, and for the body to start the command with.
+ * prepared, and for the body to start the command with. -EOWNERDEAD: the watcher was killed.
  */
 int sb_run_apart(int (*body)(void *arg, struct sb_afterlife *after, struct sb_err *err), void *arg,
 		 void *result, size_t size, struct sb_child *child, struct sb_err *err);

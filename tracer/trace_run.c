@@ -1,6 +1,7 @@
 #include "tracer/trace_run.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,15 @@ static int run_job(void *arg, struct sb_afterlife *after, struct sb_err *err)
 	return run_into(job, &spec, err);
 }
 
+/* By who is left of us: the command went with the watcher, and nobody else can say so. */
+static void note_death(const char *output)
+{
+	auto_fd int fd = open(output, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0)
+		(void)sb_trace_note_death(fd, time(NULL)); /* else it is cut short, as it is */
+}
+
 static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
 			struct sb_trace_result *ret, struct sb_err *err)
 {
@@ -321,9 +331,12 @@ static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
 		sb_log(SB_LOG_INFO, "backend auto: takes %s%s%s", job.backend->name,
 		       why.len ? "; " : "", sb_buf_str(&why));
 	job.why = sb_buf_str(&why);
-	if (job.backend->stays)
-		return sb_run_apart(run_job, &job, ret, sizeof *ret, child, err);
-	return run_job(&job, NULL, err);
+	if (!job.backend->stays)
+		return run_job(&job, NULL, err);
+	rc = sb_run_apart(run_job, &job, ret, sizeof *ret, child, err);
+	if (rc == -EOWNERDEAD)
+		note_death(run->output);
+	return rc;
 }
 
 int sb_trace_run(const struct sb_trace_run *run, struct sb_trace_result *ret, struct sb_err *err)

@@ -59,18 +59,14 @@ piped() { # a daemon that keeps our stdout open is not to keep the reader of it 
 }
 check "nobody's pipe is held open for it" piped
 
-# Tracees without their tracer could open nothing: they end with it.
-ends() {
-	rm -f pid
-	sidebundle trace -b ptrace -o cut.trace sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 81.7' &
-	local front=$! watcher
-	until [ -s pid ]; do sleep 0.02; done
-	watcher=$(sed -n 's/^TracerPid:[[:space:]]*//p' "/proc/$(cat pid)/status")
-	kill -KILL "$watcher"
-	wait "$front" 2>/dev/null
-	[ $? -eq 125 ] && nobody 'sleep 81.7' && expect_match 'cut short' sidebundle show cut.trace
+hold_death ptrace
+untimed() {
+	(ulimit -i 0 && sidebundle trace -b ptrace -o untimed.trace sh -c 'cat data; sleep 0.1; exit 7') >untimed.out
+	[ $? -eq 7 ] && seen untimed.trace "$PWD/data" && cmp data untimed.out
 }
-check "the watcher is killed, and the command with it" ends
+check "without a timer of its own it waits otherwise" untimed
+check "and its time is up all the same" expect_status 124 \
+	bash -c 'ulimit -i 0 && sidebundle trace -b ptrace --timeout 0.3 sleep 79.6'
 
 # --- set-id programs, io_uring, and other tracers ----------------------------------------------------------
 hold_privileges ptrace

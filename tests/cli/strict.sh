@@ -3,6 +3,7 @@
 #	nobody COMMAND-LINE	nobody of this account runs it any more, give or take a moment
 #	seen TRACE PATH		the trace has the path, as it was named
 #	hold_privileges BACKEND	checks: what it does about io_uring, and set-id programs
+#	hold_death BACKEND	checks: its tracer is killed, and the command with it; the trace says so
 #	hold_daemons BACKEND	checks: who lives on is noted in daemon.trace, and lives, or is waited for
 nobody() {
 	for ((i = 0; i < 50; i++)); do
@@ -75,4 +76,22 @@ _waited() { # BACKEND
 hold_daemons() {
 	check "what lives on is noted, and lives" _outlive "$1"
 	check "or waited for" _waited "$1"
+}
+
+# Tracees without their tracer could open nothing: they end with it.
+_ends() { # BACKEND
+	rm -f pid
+	sidebundle trace -b "$1" -o cut.trace sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 81.7' &
+	local front=$! watcher
+	until [ -s pid ]; do sleep 0.02; done
+	watcher=$(sed -n 's/^TracerPid:[[:space:]]*//p' "/proc/$(cat pid)/status")
+	kill -KILL "$watcher"
+	wait "$front" 2>/dev/null
+	[ $? -eq 125 ] && nobody 'sleep 81.7' &&
+		expect_match 'cut short: who watched was killed \(2.*\), and the command with it' sidebundle show cut.trace &&
+		tail -n 1 cut.trace | grep -qE '^\{"died":[0-9]+\}$' &&
+		expect_match '\(died, 1 times\)' sidebundle show --log-level info cut.trace
+}
+hold_death() {
+	check "the watcher is killed, and the command with it" _ends "$1"
 }
