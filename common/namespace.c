@@ -130,6 +130,14 @@ int sb_namespaces_enter(bool own_net, struct sb_rights *ret, struct sb_err *err)
 	return 0;
 }
 
+bool sb_rights_any(void)
+{
+	struct caps caps[2] = {{0}, {0}};
+	struct caps_header header = caps_v3;
+
+	return syscall(SYS_capget, &header, caps) == 0 && (caps[0].permitted || caps[1].permitted);
+}
+
 int sb_mounts_enter(bool own_net, struct sb_err *err)
 {
 	if (unshare(CLONE_NEWNS | (own_net ? CLONE_NEWNET : 0)) < 0)

@@ -26,6 +26,8 @@ int sb_namespaces_enter(bool own_net, struct sb_rights *ret, struct sb_err *err)
 int sb_mounts_enter(bool own_net, struct sb_err *err);
 /* Gives back what the namespace granted. */
 int sb_rights_drop(const struct sb_rights *rights, struct sb_err *err);
+/* Whether we have any capability. */
+bool sb_rights_any(void);
 /* chroot(2) into where we are already: what is allowed shows, and nothing changes but our root. */
 int sb_chroot_try(struct sb_err *err);
 /*

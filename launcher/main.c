@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/namespace.h"
 #include "common/needs.h"
 #include "launcher/bundle.h"
 #include "launcher/inner.h"
@@ -39,6 +40,20 @@ static int fail(const struct sb_err *err)
 	default:
 		return 125;
 	}
+}
+
+/*
+ * Whoever starts it chooses what it binds, and where: with rights that are lent to whoever starts
+ * it, that is to be root. A security module may ask for secure execution, too, and lends nothing.
+ */
+static int refuse_lent(struct sb_err *err)
+{
+	if (getuid() == geteuid() && getgid() == getegid() &&
+	    (getuid() == 0 || !getauxval(AT_SECURE) || !sb_rights_any()))
+		return 0;
+	return sb_fail(err, SB_ESAID,
+		       "the launcher is set-id, or has capabilities: a bundle runs with its "
+		       "caller's rights only; take them from the file (chmod ug-s, setcap -r)");
 }
 
 static bool verbose(void)
@@ -92,6 +107,8 @@ int main(int argc, char **argv)
 	const char *execfn = (const char *)getauxval(AT_EXECFN);
 
 	(void)argc;
+	if (refuse_lent(&err) < 0)
+		return fail(&err);
 	int inner = launch_inner_fd(execfn, argv);
 	if (inner >= 0) {
 		(void)launch_inner_run(inner, &err);
