@@ -1,4 +1,5 @@
 # Launchers that lend rights to whoever starts them: refused, as what is bound where is their caller's choice.
+# shellcheck disable=SC2154 # of hand_bundle.sh
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/hand_bundle.sh"
 
