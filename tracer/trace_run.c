@@ -117,6 +117,7 @@ static enum group group_of(enum sb_blind blind)
 	case SB_BLIND_LIBC:
 	case SB_BLIND_DIED:
 	case SB_BLIND_MOUNTED:
+	case SB_BLIND_UNNAMED:
 		return NO_PROGRAM;
 	case SB_BLIND_DEBUGGER:
 		return REFUSED;
@@ -164,47 +165,48 @@ static unsigned long long count_of(const struct sb_sink_summary *sum, enum sb_bl
 	return count;
 }
 
+/* What is no program that was not seen into: told by how many there were. */
+static const struct {
+	enum sb_blind blind;
+	const char *one, *many;
+} counted[] = {
+	{SB_BLIND_LIBC,
+	 "program was watched as far as calls of libc go: what libc opened for itself was not seen",
+	 "programs were watched as far as calls of libc go: what libc opened for itself was not "
+	 "seen"},
+	{SB_BLIND_UNNAMED,
+	 "program had no /proc in its root: what it named below an open directory was not seen",
+	 "programs had no /proc in their root: what they named below an open directory was not "
+	 "seen"},
+	{SB_BLIND_MOUNTED,
+	 "file system was not watched from the beginning: not all that was opened there was seen",
+	 "file systems were not watched from the beginning: not all that was opened there was "
+	 "seen"},
+	{SB_BLIND_OUTLIVED,
+	 "process was still running when the trace ended (--wait-all waits for them)",
+	 "processes were still running when the trace ended (--wait-all waits for them)"},
+};
+
+static void add_count(struct sb_buf *line, unsigned long long count, const char *one,
+		      const char *many)
+{
+	auto_buf part = SB_BUF_INIT;
+
+	if (count && sb_buf_printf(&part, "%llu %s", count, count == 1 ? one : many) == 0)
+		add_part(line, sb_buf_str(&part));
+}
+
 /* One line, whatever there was: the trace has the details. */
 static void warn(const struct sb_sink_summary *sum)
 {
-	auto_buf line = SB_BUF_INIT, part = SB_BUF_INIT;
-	unsigned long long outlived = count_of(sum, SB_BLIND_OUTLIVED);
-	unsigned long long libcs = count_of(sum, SB_BLIND_LIBC);
-	unsigned long long mounts = count_of(sum, SB_BLIND_MOUNTED);
+	auto_buf line = SB_BUF_INIT;
 
 	for (enum group group = 0; group < GROUP_COUNT; group++)
 		add_programs(&line, sum, group);
-	if (libcs) {
-		(void)sb_buf_printf(
-			&part,
-			"%llu program%s as far as calls of libc go: what libc opened for "
-			"itself was not seen",
-			libcs, libcs == 1 ? " was watched" : "s were watched");
-		add_part(&line, sb_buf_str(&part));
-	}
-	if (mounts) {
-		sb_buf_cut(&part, 0);
-		(void)sb_buf_printf(&part,
-				    "%llu file system%s not watched from the beginning: not all "
-				    "that was opened there was seen",
-				    mounts, mounts == 1 ? " was" : "s were");
-		add_part(&line, sb_buf_str(&part));
-	}
-	if (outlived) {
-		sb_buf_cut(&part, 0);
-		(void)sb_buf_printf(&part,
-				    "%llu process%s still running when the trace ended (--wait-all "
-				    "waits for them)",
-				    outlived, outlived == 1 ? " was" : "es were");
-		add_part(&line, sb_buf_str(&part));
-	}
-	if (sum->lost) {
-		sb_buf_cut(&part, 0);
-		(void)sb_buf_printf(&part, "%llu record%s lost: the trace is not complete",
-				    (unsigned long long)sum->lost,
-				    sum->lost == 1 ? " was" : "s were");
-		add_part(&line, sb_buf_str(&part));
-	}
+	for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
+		add_count(&line, count_of(sum, counted[i].blind), counted[i].one, counted[i].many);
+	add_count(&line, sum->lost, "record was lost: the trace is not complete",
+		  "records were lost: the trace is not complete");
 	if (line.len)
 		sb_log(SB_LOG_WARN, "%s", line.s);
 }

@@ -29,6 +29,8 @@ if has_userns; then
 	touch "$rooted/root/data" "$rooted/below/file"
 	check "a root that a child took for it, without /proc" traced rooted 0 \
 		unshare -r "$T/rooted" "$rooted"
+	[ "$SB_BACKEND" != audit ] || check "which is said" expect_match '1 program had no /proc in its root' \
+		sidebundle trace -b audit -o rooted.trace -- unshare -r "$T/rooted" "$rooted"
 
 	mounted=$(fresh mounted)
 	also namespace "expect write 0 - $mounted/file" "expect open 0 - $mounted/file" "expect open 0 - $d/in-pid-namespace"
