@@ -214,9 +214,9 @@ static __attribute__((noinline)) bool try_relative_deep(struct sb_recorder *st,
 }
 
 /*
- * The directory has no name to us: there is no /proc in this root, or a sandboxed process may not
- * ask. Better not told than told by another name; a guard is told of everything from now on, and
- * can make it out.
+ * The directory has no name to us: there is no /proc in this root, it is too deep, or a sandboxed
+ * process may not ask. Better not told than told by another name; a guard is told of everything
+ * from now on, and can make it out.
  */
 static void record_unnamed(struct sb_recorder *st, const struct sb_access *a)
 {

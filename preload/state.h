@@ -80,21 +80,22 @@ struct sb_recorder {
 	uint32_t epoch; /* raised when names may have come to mean other files */
 	uint32_t serial;
 	int32_t pid;
-	uint32_t hidden;  /* our variables are out of the program's sight */
-	uint32_t below;	  /* enum sb_below: told where libc calls the kernel */
-	uint32_t planted; /* the detours in libc were tried, see preload/plant.h */
-	uint32_t unnamed; /* it was told that a name could not be made out */
-	uint32_t sought;  /* families of those that come later, as far as they were tried */
-	uint32_t guarded; /* a guard is told of every call that is not made from our page */
-	uintptr_t gate;	  /* the page's system call, 0 none: see preload/page.h */
-	uint64_t image;	  /* first chunk plus one */
-	uint64_t current; /* window<<32 | its state: where records go */
-	uint64_t claimed; /* a chunk that was claimed and could not be mapped, plus one */
-	uint64_t starved; /* `allocated` when waiting for more was given up, plus one */
-	uint64_t token;	  /* place of the exec record that started this image */
-	uint64_t strays;  /* the log's, as it was when the cwd was last looked at */
-	uint32_t wiped;	  /* the kernel does wipe `passing` */
-	void *stays;	  /* where it cannot: a page that a fork child lacks */
+	uint32_t hidden;   /* our variables are out of the program's sight */
+	uint32_t below;	   /* enum sb_below: told where libc calls the kernel */
+	uint32_t planted;  /* the detours in libc were tried, see preload/plant.h */
+	uint32_t unnamed;  /* it was told that a name could not be made out */
+	uint32_t too_deep; /* the working directory's name is longer than any that can be told */
+	uint32_t sought;   /* families of those that come later, as far as they were tried */
+	uint32_t guarded;  /* a guard is told of every call that is not made from our page */
+	uintptr_t gate;	   /* the page's system call, 0 none: see preload/page.h */
+	uint64_t image;	   /* first chunk plus one */
+	uint64_t current;  /* window<<32 | its state: where records go */
+	uint64_t claimed;  /* a chunk that was claimed and could not be mapped, plus one */
+	uint64_t starved;  /* `allocated` when waiting for more was given up, plus one */
+	uint64_t token;	   /* place of the exec record that started this image */
+	uint64_t strays;   /* the log's, as it was when the cwd was last looked at */
+	uint32_t wiped;	   /* the kernel does wipe `passing` */
+	void *stays;	   /* where it cannot: a page that a fork child lacks */
 	struct sb_passing *passing;
 	struct sb_log_header *log;
 	const char *log_path;

@@ -19,9 +19,13 @@ static bool failed(long raw)
 
 void sb_cwd(struct sb_recorder *st, char *buf, size_t size)
 {
-	if (sb_load(&st->sandboxed) ||
-	    failed(sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0)))
+	long n = sb_load(&st->sandboxed) ? -EPERM
+					 : sb_raw(SYS_getcwd, (long)buf, (long)size, 0, 0, 0, 0);
+
+	if (failed(n))
 		buf[0] = 0;
+	/* No name is left of it, which would stand for what is opened from there. */
+	sb_store(&st->too_deep, n == -ENAMETOOLONG);
 }
 
 static const char *root_of(const struct sb_recorder *st)
@@ -68,7 +72,7 @@ bool sb_name_cwd(char *buf, size_t size, size_t *ret_len)
 
 bool sb_strayed(const struct sb_recorder *st)
 {
-	return sb_load(&st->wanders) ||
+	return sb_load(&st->wanders) || sb_load(&st->too_deep) ||
 	       (sb_load(&st->strayed) && sb_raw(SYS_getpid, 0, 0, 0, 0, 0, 0) != st->pid);
 }
 

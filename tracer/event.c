@@ -54,8 +54,9 @@ static const struct {
 					 "watched: not all that was opened there was seen"},
 	[SB_BLIND_DIED] = {"died", "who watched was killed: what was done since was not seen, and "
 				   "of what was done before, not all is told"},
-	[SB_BLIND_UNNAMED] = {"unnamed", "without /proc in its root: what it named below an open "
-					 "directory was not seen"},
+	[SB_BLIND_UNNAMED] = {"unnamed",
+			      "named files from a directory whose own name could not be told "
+			      "(over 4,095 bytes, or no /proc): they were not seen"},
 	[SB_BLIND_RAW] = {"raw", "makes its own system calls, as Go programs do: its file accesses "
 				 "were not seen"},
 };

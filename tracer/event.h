@@ -61,7 +61,7 @@ enum sb_blind {
 	SB_BLIND_DIED,		 /* who watched was killed, and the command ran on */
 	SB_BLIND_RAW,		 /* Go: past libc, it makes its own system calls */
 	SB_BLIND_MOUNTED,	 /* not watched from its beginning, or not at all: a file system */
-	SB_BLIND_UNNAMED,	 /* below a descriptor, where there is no /proc to name it by */
+	SB_BLIND_UNNAMED, /* in a directory that has no name: too deep, or no /proc to say it */
 	SB_BLIND_COUNT
 };
 

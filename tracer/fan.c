@@ -1,5 +1,6 @@
 #include "tracer/fan.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -155,6 +156,15 @@ static bool adopt(struct sb_fan *fan, pid_t pid, int pidfd)
 	return false;
 }
 
+static const char *program_of(const struct fan_process *p)
+{
+	const struct fan_image *image = p ? p->now : NULL;
+
+	while (image && !image->exe)
+		image = image->parent;
+	return image ? image->exe : NULL;
+}
+
 static void take(struct sb_fan *fan, const struct fanotify_event_metadata *m, int fd, int pidfd)
 {
 	char path[PATH_MAX], real[PATH_MAX];
@@ -176,7 +186,10 @@ static void take(struct sb_fan *fan, const struct fanotify_event_metadata *m, in
 	if (!seen.process)
 		return;
 	if (fd < 0 || !fan_name_path(fd, path)) {
-		fan->spec.lost(fan->spec.arg, 1);
+		if (fd >= 0 && errno == ENAMETOOLONG)
+			fan->spec.blind(fan->spec.arg, SB_BLIND_UNNAMED, program_of(seen.process));
+		else
+			fan->spec.lost(fan->spec.arg, 1);
 		return;
 	}
 	seen.path = seen.real = path;
@@ -256,14 +269,9 @@ static void tell_living(struct sb_fan *fan)
 	auto_free pid_t *pids = calloc(count + 1, sizeof *pids);
 
 	count = pids ? sb_forks_living(fan->forks, pids, count) : 0;
-	for (size_t i = 0; i < count; i++) {
-		const struct fan_process *p = fan_process(fan, pids[i]);
-		const struct fan_image *image = p ? p->now : NULL;
-
-		while (image && !image->exe)
-			image = image->parent;
-		fan->spec.blind(fan->spec.arg, SB_BLIND_OUTLIVED, image ? image->exe : NULL);
-	}
+	for (size_t i = 0; i < count; i++)
+		fan->spec.blind(fan->spec.arg, SB_BLIND_OUTLIVED,
+				program_of(fan_process(fan, pids[i])));
 }
 
 void sb_fan_finish(struct sb_fan *fan)

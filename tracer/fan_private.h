@@ -76,7 +76,8 @@ struct fan_names {
 	size_t count;
 };
 
-/* The path that the kernel has for it, into ret[PATH_MAX]; false: none, or too long for a name. */
+/* The path that the kernel has for it, into ret[PATH_MAX]; false: none, or too long for a name
+ * (errno says so: ENAMETOOLONG). */
 bool fan_name_path(int fd, char *ret);
 /*
  * The name on this machine of what `fd` is open on, and what `pid`, in another mount namespace,

@@ -214,6 +214,9 @@ static void guess_all(struct sb_watch *w, struct sb_watch_call *call)
 	for (unsigned i = 0; i < call->touches.count; i++) {
 		int outcome = call->names[i].there ? guess(w, call, i) : SB_OUTCOME_UNKNOWN;
 
+		/* Too long for us, who start from the root. */
+		if (outcome == ENAMETOOLONG && strlen(call->text.s + call->names[i].at) >= PATH_MAX)
+			outcome = SB_OUTCOME_UNKNOWN;
 		/* Other rights than ours: what is there is there, no more can be said. */
 		if ((!alike && (outcome == 0 || denied(outcome))) ||
 		    (call->names[i].place.foreign && denied(outcome)))

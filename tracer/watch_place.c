@@ -1,4 +1,5 @@
 /* Where processes stand: roots, working directories, and what a path means from there. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -116,7 +117,8 @@ void watch_place(struct sb_watch *w, const struct watch_thread *t, bool with_cwd
 		if (read_link(text, t->tid, "cwd")) {
 			undelete(text);
 			cwd = watch_intern(w, within_root(&p->place, t->tid, text));
-		}
+		} else if (errno == ENAMETOOLONG && strlen(p->place.cwd) < PATH_MAX)
+			cwd = "";
 		/* It is gone: as far as is known, it stands where it stood. */
 		if (cwd)
 			p->place.cwd = cwd;
@@ -125,15 +127,26 @@ void watch_place(struct sb_watch *w, const struct watch_thread *t, bool with_cwd
 	*ret = p->place;
 }
 
-/* What a descriptor is, as a directory to start from; NULL: nothing with a name. */
+/* A directory that has a name, but none that the kernel tells: what is named from there is not
+ * told. */
+static void note_unnamed(struct sb_watch *w, struct watch_process *p)
+{
+	if (!p->unnamed)
+		sb_sink_blind(w->spec.sink, SB_BLIND_UNNAMED, p->exe, 1);
+	p->unnamed = true;
+}
+
+/* What a descriptor is, as a directory to start from; NULL: nothing with a name, "": with one that
+ * is too long. */
 static const char *directory_of(const struct watch_thread *t, int dirfd, struct watch_place *place,
 				char text[PATH_MAX])
 {
 	char what[32];
 
 	(void)snprintf(what, sizeof what, "fd/%d", dirfd);
+	errno = 0;
 	if (dirfd < 0 || !read_link(text, t->tid, what) || text[0] != '/')
-		return NULL;
+		return errno == ENAMETOOLONG ? "" : NULL;
 	undelete(text);
 	const char *within = within_root(place, t->tid, text);
 	if (within || place->foreign)
@@ -156,8 +169,11 @@ void watch_absolute(struct sb_watch *w, const struct watch_thread *t, int dirfd,
 	if (path[0] != '/')
 		base = dirfd == AT_FDCWD ? ret->place.cwd
 					 : directory_of(t, dirfd, &ret->place, directory);
-	if (!base || base[0] != '/')
+	if (!base || base[0] != '/') {
+		if (base)
+			note_unnamed(w, t->process);
 		return;
+	}
 	/* A trailing slash makes the kernel follow. */
 	if (len && path[len - 1] == '/')
 		ret->nofollow = false;

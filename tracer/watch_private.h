@@ -31,6 +31,7 @@ struct watch_process {
 	bool apart;	 /* its threads may stand in different places: nothing is remembered */
 	bool closed;	 /* its memory cannot be read; told */
 	bool uring;	 /* told */
+	bool unnamed;	 /* told: it stood where there is no name for */
 	const char *exe; /* as executed; NULL not known */
 	struct watch_place place;
 	uint64_t cwd_stamp, root_stamp; /* of what is remembered; 0 nothing */

@@ -7,6 +7,15 @@ check "odd names" traced paths 0 "$T/paths" "$d"
 
 check "walks that change the directory" traced walks 0 "$T/walks" "$(fresh walks.d)"
 
+deep() {
+	local dir
+	dir=$(fresh deep.d)
+	also deep "blind unnamed $T/deep"
+	traced deep 0 "$T/deep" "$dir" || return 1
+	! grep -q '/lost"\|/beneath"' deep.trace
+}
+check "directories that are too deep for a name" deep
+
 exact_bytes() {
 	local name
 	sidebundle show --format paths -0 paths.trace | tr '\0\n' '\n\1' >names || return 1
