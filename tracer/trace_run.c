@@ -175,9 +175,12 @@ static const struct {
 	 "programs were watched as far as calls of libc go: what libc opened for itself was not "
 	 "seen"},
 	{SB_BLIND_UNNAMED,
-	 "program had no /proc in its root: what it named below an open directory was not seen",
-	 "programs had no /proc in their root: what they named below an open directory was not "
-	 "seen"},
+	 "program named files from a directory that has no name to tell (over 4,095 bytes, or no "
+	 "/proc "
+	 "in its root): they were not seen",
+	 "programs named files from directories that have no name to tell (over 4,095 bytes, or no "
+	 "/proc "
+	 "in their root): they were not seen"},
 	{SB_BLIND_MOUNTED,
 	 "file system was not watched from the beginning: not all that was opened there was seen",
 	 "file systems were not watched from the beginning: not all that was opened there was "

@@ -29,7 +29,7 @@ if has_userns; then
 	touch "$rooted/root/data" "$rooted/below/file"
 	check "a root that a child took for it, without /proc" traced rooted 0 \
 		unshare -r "$T/rooted" "$rooted"
-	[ "$SB_BACKEND" != audit ] || check "which is said" expect_match '1 program had no /proc in its root' \
+	[ "$SB_BACKEND" != audit ] || check "which is said" expect_match '1 program named files from a directory that has no name' \
 		sidebundle trace -b audit -o rooted.trace -- unshare -r "$T/rooted" "$rooted"
 
 	mounted=$(fresh mounted)
