@@ -266,7 +266,8 @@ void sb_record(const struct sb_access *a)
 	if (a->path[0] != '/' && a->dirfd == AT_FDCWD)
 		sb_record_follow();
 	relative = a->path[0] != '/';
-	if (relative && sb_load(&st->sandboxed) && a->dirfd != AT_FDCWD)
+	if (relative && sb_load(&st->sandboxed) &&
+	    (a->dirfd != AT_FDCWD || sb_load(&st->wanders) || sb_load(&st->strayed)))
 		record_unnamed(st, a);
 	else if (relative && !sb_load(&st->sandboxed) && (a->dirfd != AT_FDCWD || sb_strayed(st)))
 		record_relative(st, a, text[0].len);

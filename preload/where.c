@@ -33,16 +33,22 @@ static const char *root_of(const struct sb_recorder *st)
 	return st->root ? st->root : "";
 }
 
-void sb_write_where(struct sb_recorder *st, uint32_t where)
+static void write_where(struct sb_recorder *st, uint32_t where, const char *cwd)
 {
 	struct sb_rec head = {.kind = SB_REC_WHERE, .where = where};
-	char cwd[PATH_MAX];
 
-	sb_cwd(st, cwd, sizeof(cwd));
 	(void)sb_write(
 		&head,
 		(struct sb_text[]){{cwd, sb_strlen(cwd)}, {root_of(st), sb_strlen(root_of(st))}}, 2,
 		NULL, 0, NULL);
+}
+
+void sb_write_where(struct sb_recorder *st, uint32_t where)
+{
+	char cwd[PATH_MAX];
+
+	sb_cwd(st, cwd, sizeof(cwd));
+	write_where(st, where, cwd);
 }
 
 bool sb_name_dir(int dirfd, char *buf, size_t size, size_t *ret_len)
@@ -109,6 +115,9 @@ void sb_record_moved(void)
 			return;
 		}
 		sb_write_where(st, where);
+	} else if (!st->guarded) {
+		/* It, or a child in its memory: who may not ask does not know. */
+		write_where(st, where, SB_NOWHERE);
 	}
 	sb_store(&st->where, where);
 }
@@ -135,7 +144,9 @@ void sb_record_wanders(bool begins)
 		(void)sb_add(&st->wanders, 1);
 	} else {
 		(void)sb_sub(&st->wanders, 1);
-		sb_record_moved();
+		/* Back where it was, mostly; who may not ask believes that. */
+		if (!sb_load(&st->sandboxed))
+			sb_record_moved();
 	}
 }
 

@@ -71,6 +71,15 @@ static bool within_root(struct sb_buf *ret, const struct chunk *k, const struct 
 	return sb_path_absolute(ret, base, path) == 0;
 }
 
+/* It has moved under a filter of its own: what it named from there is not told by another name. */
+static bool is_nowhere(const struct chunk *k, const struct record *rec, const char *path)
+{
+	const struct image_where *w = where_of(k, rec);
+
+	return path && path[0] != '/' && !(rec->head.flags & SB_REC_DIR) && w &&
+	       strcmp(w->cwd, SB_NOWHERE) == 0;
+}
+
 static const char *root_of(const struct chunk *k, const struct record *rec)
 {
 	const struct image_where *w = where_of(k, rec);
@@ -197,6 +206,10 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 		/* No event; but who shares the trace may learn from its image what it was. */
 		if (given && held.kind == SB_EXEC && c->number && collect_hold(c, k, &held))
 			note_exec(c, k, &held, root);
+		if (is_nowhere(k, rec, given)) {
+			sb_sink_blind(c->sink, SB_BLIND_SANDBOX, k->image->exe, 1);
+			sb_sink_lost(c->sink, 1);
+		}
 		return;
 	}
 	/* A trailing slash makes the kernel follow. */
@@ -305,7 +318,7 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 		.ppid = rec->head.value,
 		.forked = rec->head.dirfd == 1,
 		.exe = image->exe,
-		.cwd = w && *w->cwd ? w->cwd : NULL,
+		.cwd = w && w->cwd[0] == '/' ? w->cwd : NULL,
 		.argv = rec->string_count > first ? &rec->strings[first] : NULL,
 	};
 	/* Whatever a static command started hangs below it. */
@@ -331,7 +344,7 @@ static void number_image(struct sb_collector *c, struct image *image, const stru
 	told.executed = image->greeted && !told.forked;
 	told.exe = image->exe;
 	told.root = image->birth;
-	told.cwd = w && *w->cwd ? w->cwd : NULL;
+	told.cwd = w && w->cwd[0] == '/' ? w->cwd : NULL;
 	image->process = c->number(c->number_arg, &told);
 	image->numbered = true;
 }
@@ -391,7 +404,7 @@ static void take_where(struct sb_collector *c, struct chunk *k)
 	if (!now)
 		return;
 	/* A working directory that was removed keeps the name that it had. */
-	if (!cwd || cwd[0] != '/') {
+	if (!cwd || (cwd[0] != '/' && strcmp(cwd, SB_NOWHERE) != 0)) {
 		const struct image_where *before = image_where_near(k->image, rec->head.where);
 
 		cwd = before ? before->cwd : "";

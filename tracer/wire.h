@@ -144,9 +144,13 @@ enum sb_rec_kind {
 	SB_REC_HELLO = 32, /* strings: cwd, argv[0..]; arg: token; value: ppid; fork children: dirfd
 			    * = 1, arg = parent image; with SB_REC_DIR the program follows cwd, as
 			    * its exec was not seen; SB_REC_PAGE */
-	SB_REC_WHERE,	   /* strings: cwd, root ("" unchanged); `where` is the new generation */
-	SB_REC_BLIND,	   /* strings: path; value: enum sb_blind; arg: exec record's place or 0 */
+	SB_REC_WHERE, /* strings: cwd ("" unchanged, SB_NOWHERE), root ("" unchanged); `where` is
+		       * the new generation */
+	SB_REC_BLIND, /* strings: path; value: enum sb_blind; arg: exec record's place or 0 */
 };
+
+/* Of a process that has moved, and may not ask where to. */
+#define SB_NOWHERE "?"
 
 #define SB_REC_DIR     0x01u /* a second string follows the path: the directory of dirfd */
 #define SB_REC_EXISTED 0x02u /* write: it was there before */

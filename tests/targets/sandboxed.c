@@ -1,7 +1,7 @@
 /*
  * sandboxed prctl|seccomp|syscall DIR: puts itself under a seccomp filter that kills it for every
- * call that this program does not make itself, then opens more than the log's piece at hand has
- * room for. A tracer that makes one call of its own has killed it.
+ * call that this program does not make itself, moves to DIR, then opens more than the log's piece
+ * at hand has room for. A tracer that makes one call of its own has killed it.
  */
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -32,6 +32,7 @@ static struct sock_filter filter[] = {
 	ALLOW(SYS_open),
 #endif
 	ALLOW(SYS_close),
+	ALLOW(SYS_chdir),
 	ALLOW(SYS_write),
 	ALLOW(SYS_exit_group),
 	VERDICT(SECCOMP_RET_KILL_PROCESS),
@@ -48,6 +49,12 @@ int main(int argc, char **argv)
 	open_expecting(missing_name(name, argv[2], "before", 0), ENOENT);
 	for (unsigned long i = 0; i < 3000; i++)
 		expect("open", ENOENT, missing_name(name, argv[2], "under", i));
+	expect("stat", 0, argv[2]);
+	expect("open", ENOENT, missing_name(name, argv[2], "under-moved", 0));
+	const char *moved = name + strlen(argv[2]) + 1;
+	char relative[256];
+
+	strcpy(relative, moved);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		fail("prctl", "PR_SET_NO_NEW_PRIVS");
 	if (!strcmp(argv[1], "prctl"))
@@ -56,6 +63,9 @@ int main(int argc, char **argv)
 		bad = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 	if (bad)
 		fail("filter", argv[1]);
+	/* Where it stands then cannot be asked. */
+	if (chdir(argv[2]) || open(relative, O_RDONLY) != -1 || errno != ENOENT)
+		_exit(5);
 	for (unsigned long i = 0; i < 3000; i++) {
 		missing_name(name, argv[2], "under", i);
 		if (open(name, O_RDONLY) != -1 || errno != ENOENT)

@@ -161,6 +161,33 @@ Test(collect, names_and_counts)
 	sb_trace_free(t);
 }
 
+/* Better not told than told by where it stood before; and what it starts stands there, too. */
+Test(collect, moved_under_a_filter)
+{
+	struct writer w = claim(0, getpid());
+
+	hello(&w, "/usr");
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("before"));
+	put(&w, &(struct sb_rec){.kind = SB_REC_WHERE, .strings = 2, .where = 5}, SB_NOWHERE "\0",
+	    3);
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1, .where = 5}, TEXT("behind"));
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1, .where = 5}, TEXT("/absolute"));
+	put(&w, &(struct sb_rec){.kind = SB_STAT, .strings = 2, .flags = SB_REC_DIR, .where = 5},
+	    "d\0/etc", 7);
+	put(&w, &(struct sb_rec){.kind = SB_REC_WHERE, .strings = 2, .where = 6}, "\0", 2);
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1, .where = 6}, TEXT("removed"));
+	sb_collector_poll(collector);
+	struct sb_trace *t = finish();
+	cr_expect(find(t, "/usr/before") != NULL);
+	cr_expect(find(t, "/usr/behind") == NULL);
+	cr_expect(find(t, "/absolute") != NULL);
+	cr_expect(find(t, "/etc/d") != NULL);
+	cr_expect(find(t, "/usr/removed") == NULL);
+	cr_expect(eq(u64, blind_count(t, SB_BLIND_SANDBOX), 2));
+	cr_expect(eq(u64, t->end.lost, 2));
+	sb_trace_free(t);
+}
+
 /* A record that was never finished is stepped over; what makes no sense is lost, and no more. */
 Test(collect, torn_and_garbled)
 {

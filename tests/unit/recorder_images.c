@@ -130,6 +130,11 @@ Test(recorder_images, sandboxed)
 		for (int i = 0; i < 100; i++)
 			tracee_open(i % 2 ? "/strict" : "relative", 0);
 		sb_record_moved();
+		tracee_open("behind", 0);
+		sb_record_wanders(true);
+		tracee_open("wandering", 0);
+		sb_record_wanders(false);
+		tracee_open("behind", 0);
 		syscall(SYS_exit, 0);
 	}
 	int status = tracee_wait(pid);
@@ -138,6 +143,17 @@ Test(recorder_images, sandboxed)
 	cr_expect(eq(int, status, 0));
 	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "/strict", 0)->head.count, 50));
 	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "relative", 0)->head.count, 50));
+	/* It has moved, and may not ask where to. */
+	const struct record *rec = tracee_find(SB_OPEN, 0, "behind", 0);
+	cr_assert(rec != NULL);
+	cr_expect(eq(u32, rec->head.count, 2));
+	uint32_t where = rec->head.where;
+	rec = tracee_find(SB_REC_WHERE, 0, NULL, 0);
+	cr_assert(rec != NULL);
+	cr_expect(eq(u32, rec->head.where, where));
+	tracee_expect_text(rec, 0, SB_NOWHERE);
+	cr_expect(tracee_find(SB_OPEN, 0, "wandering", 0) == NULL);
+	cr_expect(eq(u64, sb_log_head(the_log)->lost_sandboxed, 1));
 }
 
 /* --- where it stands -------------------------------------------------------------------------- */
