@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "preload/below.h"
+#include "preload/plant.h"
 #include "preload/tell.h"
 
 /*
@@ -57,7 +58,10 @@ static void tell_listed(void *dir)
 void *sb_around_opendir(sb_opendir_fn *next, const char *path)
 {
 	bool tells = sb_hook_tells(SB_BELOW_OPEN);
-	void *dir = next(path);
+	void *dir;
+
+	sb_plant_later(SB_BELOW_LIST);
+	dir = next(path);
 
 	if (dir)
 		stream_opened(dir);
@@ -69,7 +73,10 @@ void *sb_around_opendir(sb_opendir_fn *next, const char *path)
 
 void *sb_around_fdopendir(sb_fdopendir_fn *next, int fd)
 {
-	void *dir = next(fd);
+	void *dir;
+
+	sb_plant_later(SB_BELOW_LIST);
+	dir = next(fd);
 
 	if (dir)
 		stream_opened(dir);

@@ -34,6 +34,7 @@ struct hybrid {
 	struct sb_collector *collector;
 	struct sb_guard *guard;
 	struct sb_audit_plan plan;
+	struct sb_buf module;
 	struct sb_tend tend;
 	uint64_t moves; /* of the log, as seen last */
 };
@@ -161,6 +162,9 @@ static int prepare(struct hybrid *h, struct sb_err *err)
 		return rc;
 	sb_sink_hide(h->sink, sb_log_dir(h->log));
 	sb_sink_hide(h->sink, modules.s);
+	if (sb_buf_printf(&h->module, "%s/" SB_AUDIT_NAME, sb_log_modules(h->log)) < 0)
+		return sb_fail(err, ENOMEM, "start the trace");
+	guard.module = h->module.s;
 	rc = sb_audit_plan(h->spec, h->log, h->sink, true, &h->plan, err);
 	if (rc == 0)
 		rc = sb_collector_new(h->log, h->sink, &h->plan.first, &h->collector, err);
@@ -190,6 +194,7 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 		*ret_status = h.tend.status;
 	}
 	sb_guard_free(h.guard);
+	sb_buf_free(&h.module);
 	sb_collector_free(h.collector);
 	sb_log_free(h.log);
 	sb_audit_plan_free(&h.plan);

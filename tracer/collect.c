@@ -408,6 +408,26 @@ static void report_outlived(struct sb_collector *c, const pid_t *pids, size_t co
 	}
 }
 
+/* Execs whose images ended before they could say so. */
+static void tell_unheard(struct sb_collector *c)
+{
+	for (size_t i = 0; i < c->images.execs.count; i++) {
+		const struct image_exec *exec = c->images.execs.entries[i].value;
+		const struct image *image =
+			exec && exec->path && exec->passed && exec->worked && !exec->heard
+				? images_find(&c->images, exec->image)
+				: NULL;
+
+		if (image && image->numbered)
+			sb_sink_event(c->sink, &(struct sb_event){.kind = SB_EXEC,
+								  .existed = SB_TRI_UNKNOWN,
+								  .process = image->process,
+								  .count = 1,
+								  .path = exec->path,
+								  .real = exec->real});
+	}
+}
+
 void sb_collector_finish(struct sb_collector *c, const pid_t *pids, size_t count)
 {
 	struct sb_log_header *head = sb_log_head(c->log);
@@ -419,7 +439,9 @@ void sb_collector_finish(struct sb_collector *c, const pid_t *pids, size_t count
 		finish_chunk(c, c->chunks[i]);
 	c->chunk_count = 0;
 	collect_births(c);
-	if (!c->number) {
+	if (c->number) {
+		tell_unheard(c);
+	} else {
 		if (!c->root.heard && !c->first_told)
 			tell_first(c);
 		report_silent(c);

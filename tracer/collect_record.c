@@ -162,6 +162,7 @@ static void note_exec(struct sb_collector *c, const struct chunk *k, const struc
 	}
 	exec->image = k->image->id;
 	exec->path = intern(c, text(k, held->path));
+	exec->real = c->number ? intern(c, text(k, held->real)) : NULL;
 	exec->root = root;
 	exec->cwd = w ? w->cwd : "";
 	exec->record = (const struct sb_rec *)((const char *)k->memory + held->offset);
@@ -335,6 +336,7 @@ static void number_image(struct sb_collector *c, struct image *image, const stru
 
 	told.pid = image->life == LIFE_UNSURE ? 0 : image->pid;
 	told.started = image->started;
+	told.gone = !image->started;
 	told.parent = -1;
 	if (parent && parent->numbered) {
 		told.parent = parent->process;
@@ -481,7 +483,8 @@ void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held 
 			exec->passed = passed(exec);
 			exec->record = NULL;
 		}
-		told = c->number && !(exec && exec->passed && !exec->heard);
+		/* One that passed is told of by the image that it made. */
+		told = c->number && !(exec && exec->passed && !exec->worked);
 		/* What worked never came back to say so. */
 		if (ev.outcome == SB_OUTCOME_PENDING)
 			ev.outcome = 0;

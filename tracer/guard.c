@@ -1,22 +1,26 @@
 #include "tracer/guard.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/log.h"
 #include "tracer/child.h"
 #include "tracer/filter.h"
 #include "tracer/notify.h"
 #include "tracer/proc.h"
+#include "tracer/syscalls.h"
 #include "tracer/tend.h"
 
 /* So many notices, and the command's state and our signals are looked at, however many there are.
  */
 #define NOTICES_MOST 64
 /* Nor is that left for longer once there is something to do. */
-#define BUSY_SECONDS 0.002
+#define BUSY_SECONDS 0.01
+#define SITE_PAGE    4096u
 
 struct sb_guard {
 	struct sb_guard_spec spec;
@@ -26,6 +30,8 @@ struct sb_guard {
 	char *cwd;
 	struct sb_watch_call *call; /* of the notice in hand */
 	uint64_t notices;
+	struct sb_buf text;   /* scratch */
+	unsigned module_site; /* where the linker opens it from, in its page; 0 not known yet */
 };
 
 static int born(void *arg, pid_t pid, struct sb_err *err)
@@ -45,12 +51,34 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 	return rc;
 }
 
+/* What every program that is started waits for, once more: to be let go right away. */
+static bool opens_module(struct sb_guard *g, const struct sb_notice *notice)
+{
+	const struct sb_call *call = &notice->call;
+	const struct sb_syscall *row = sb_syscall_find(call->abi, call->nr);
+	unsigned site = notice->from & (SITE_PAGE - 1);
+	const char *name = g->spec.module;
+
+	if (!name || !row || row->act != SB_ACT_OPEN || row->dirfd != 0 ||
+	    (int)call->args[0] != AT_FDCWD || call->args[2] != (O_RDONLY | O_CLOEXEC) ||
+	    (g->module_site && site != g->module_site))
+		return false;
+	sb_buf_cut(&g->text, 0);
+	if (sb_read_string(notice->tid, call->args[1], strlen(name) + 1, &g->text) < 0 ||
+	    strcmp(sb_buf_str(&g->text), name) != 0)
+		return false;
+	g->module_site = site;
+	return true;
+}
+
 static void serve(void *arg, const struct sb_notice *notice)
 {
 	struct sb_guard *g = arg;
 
 	g->notices++;
 	g->call = NULL;
+	if (opens_module(g, notice))
+		return;
 	if (g->spec.ahead)
 		g->spec.ahead(g->spec.arg, &notice->call);
 	if (sb_watch_enter(g->watch, notice->tid, &notice->call, &g->call) >= 0 && g->call)
@@ -102,6 +130,7 @@ void sb_guard_free(struct sb_guard *g)
 		return;
 	sb_notify_free(g->notify);
 	sb_watch_free(g->watch);
+	sb_buf_free(&g->text);
 	free(g->cwd);
 	free(g);
 }

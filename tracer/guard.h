@@ -29,6 +29,9 @@ struct sb_guard_spec {
 	 * will not be heard of here any more. 0 and NULL else.
 	 */
 	uint64_t free_page;
+	/* A file of ours, by the name that the dynamic linker opens it by: to open it is no event,
+	 * and no sign of anything. NULL: none. */
+	const char *module;
 	void (*ahead)(void *arg, const struct sb_call *call);
 	void (*done)(void *arg, uint32_t number);
 	void *arg;

@@ -54,6 +54,7 @@ struct image_exec {
 	/* Under a guard: made from the page, past it. `record` tells, while it is in memory. */
 	bool passed;
 	const struct sb_rec *record;
+	const char *real; /* of `path`; NULL not known */
 };
 
 struct images {

@@ -107,7 +107,11 @@ static void serve(struct sb_notify *n)
 		return;
 	__atomic_store_n(&n->standby.shared->taken, got->id, __ATOMIC_RELEASE);
 	int abi = sb_syscall_abi(got->data.arch, got->data.nr);
-	notice = (struct sb_notice){.id = got->id, .tid = (pid_t)got->pid};
+	notice = (struct sb_notice){
+		.id = got->id,
+		.tid = (pid_t)got->pid,
+		.from = got->data.instruction_pointer,
+	};
 	notice.call.abi = abi < 0 ? SB_ABI_COUNT : (enum sb_abi)abi;
 	notice.call.nr = got->data.nr;
 	for (int i = 0; i < 6; i++)

@@ -24,7 +24,8 @@ struct sb_notify;
 
 struct sb_notice {
 	uint64_t id;
-	pid_t tid; /* as we number it */
+	pid_t tid;     /* as we number it */
+	uint64_t from; /* the instruction behind the call's */
 	struct sb_call call;
 };
 

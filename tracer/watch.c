@@ -287,7 +287,7 @@ static struct watch_thread *who_greets(struct sb_watch *w, const struct sb_watch
 	struct watch_thread *t = image->pid ? watch_find_thread(w, image->pid) : NULL;
 	const struct sb_proc told = {.ppid = image->ppid, .threads = 1, .started = image->started};
 
-	if (t || !image->pid)
+	if (t || !image->pid || image->gone)
 		return t;
 	if (!image->started)
 		return watch_thread(w, image->pid);

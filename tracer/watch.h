@@ -91,6 +91,7 @@ struct sb_watch_image {
 	bool forked;
 	bool executed;		 /* it says hello itself: by its process, it is the latest image */
 	bool passed;		 /* and its exec, in `root`, was none of those that are told here */
+	bool gone;		 /* it has been looked for, and was not found */
 	uint64_t started;	 /* of the process; 0 not known */
 	const char *root;	 /* "" this machine's own */
 	const char *exe, *cwd;	 /* exe with the root, cwd within it; NULL not known */

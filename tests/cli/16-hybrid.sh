@@ -32,6 +32,18 @@ if [ "$(uname -m)" = x86_64 ]; then
 else
 	skip_check "programs start with one notification each" "x86_64: elsewhere the linker is not answered for"
 fi
+# What libc does for itself is led to the page when a program first asks for what it is a part of.
+beneath_libc() {
+	local n
+	mkdir -p many && touch many/{1..50} && ln -sf many link
+	n=$(notices hybrid "$SB_TARGETS/inside_libc" link "$(type -P true)") && [ "$n" -eq 3 ] || { echo "$n notifications"; return 1; }
+	notices notify "$SB_TARGETS/inside_libc" link "$(type -P true)" >/dev/null && sidebundle diff hybrid.trace notify.trace
+}
+if [ "$(uname -m)" = x86_64 ]; then
+	check "libc's own listing, reading of links and exec are not reported" beneath_libc
+else
+	skip_check "libc's own calls" "x86_64: elsewhere libc gets no detours"
+fi
 # So with a linker of another make; one that is too old for an audit module is left alone, and all is reported.
 linker_of() { # ROOT LINKER LEAST MOST
 	local lib=$SB_ROOTS/$1/lib/x86_64-linux-gnu n

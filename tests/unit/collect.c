@@ -14,6 +14,7 @@
 #include "tracer/logfile.h"
 #include "tracer/sink.h"
 #include "tracer/trace.h"
+#include "tracer/watch.h"
 
 /* A traced process, played by hand. */
 static struct sb_log_file *the_log;
@@ -281,6 +282,74 @@ Test(collect, execs)
 	cr_assert(eq(str, (char *)p->argv[0], "child"));
 	cr_assert(eq(str, (char *)p->argv[1], "")); /* an empty argument is one */
 	cr_assert(p->argv[2] == NULL);
+	sb_trace_free(t);
+}
+
+static struct sb_watch_image asked[4];
+static unsigned asked_count;
+
+static uint32_t give_number(void *arg, const struct sb_watch_image *image)
+{
+	(void)arg;
+	cr_assert(lt(uint, asked_count, 4));
+	asked[asked_count] = *image;
+	sb_sink_process(sink, &(struct sb_trace_process){.id = asked_count, .parent = -1});
+	return asked_count++;
+}
+
+/*
+ * Under a guard: an exec that passed it is told by who is asked for its image's number, however
+ * late that says hello; one that failed, and one whose image never spoke, by us; one that the guard
+ * was told of by nobody here.
+ */
+Test(collect, execs_that_passed_a_guard)
+{
+	const struct sb_rec exec = {.kind = SB_EXEC,
+				    .flags = SB_REC_PASSED,
+				    .strings = 255,
+				    .outcome = SB_OUTCOME_PENDING},
+			    reported = {
+				    .kind = SB_EXEC, .strings = 255, .outcome = SB_OUTCOME_PENDING};
+
+	sb_collector_share(collector, give_number, NULL);
+	struct writer w = claim(0, getpid());
+	hello(&w, "/");
+	uint64_t place = SB_PLACE(w.number, w.at), other;
+	put(&w, &exec, "/bin/child\0child\0\1\1", 19);
+	put(&w, &exec, "/bin/failed\0failed", 19)->outcome = ENOENT;
+	put(&w, &exec, "/bin/silent\0silent", 19);
+	other = SB_PLACE(w.number, w.at);
+	put(&w, &reported, "/bin/other\0other\0", 18);
+	cr_expect(sb_collector_behind(collector));
+	__atomic_store_n(&w.chunk->retired, 1, __ATOMIC_RELEASE);
+	sb_collector_poll(collector);
+	cr_expect(not(sb_collector_behind(collector)));
+	const struct sb_rec say = {
+		.kind = SB_REC_HELLO, .strings = 255, .arg = place, .value = getpid()};
+	struct writer child = claim(0, 1);
+	put(&child, &say, "/tmp\0child\0\0\1\1\1\1", 16);
+	/* It handed its environment on. */
+	struct writer again = claim(0, 1);
+	put(&again, &say, "/tmp\0child\0\0\1\1\1\1", 16);
+	struct writer told = claim(0, 1);
+	put(&told, &(struct sb_rec){.kind = SB_REC_HELLO, .strings = 255, .arg = other},
+	    "/tmp\0other\0\0\1\1\1\1", 16);
+	sb_collector_poll(collector);
+	cr_assert(eq(uint, asked_count, 4));
+	cr_expect(not(asked[0].passed));
+	cr_expect(asked[1].passed);
+	cr_expect(eq(str, (char *)asked[1].exe, "/bin/child"));
+	cr_expect(eq(i64, asked[1].parent, 0));
+	cr_expect(eq(int, asked[1].parent_pid, getpid()));
+	cr_expect(not(asked[2].passed));
+	cr_expect(not(asked[3].passed));
+	struct sb_trace *t = finish();
+	cr_expect(find(t, "/bin/child") == NULL);
+	cr_expect(find(t, "/bin/other") == NULL);
+	cr_assert(find(t, "/bin/failed") != NULL);
+	cr_expect(eq(int, find(t, "/bin/failed")->outcome, ENOENT));
+	cr_assert(find(t, "/bin/silent") != NULL);
+	cr_expect(eq(int, find(t, "/bin/silent")->outcome, 0));
 	sb_trace_free(t);
 }
 
