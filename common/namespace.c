@@ -77,6 +77,15 @@ static int refused(struct sb_err *err, int code)
 	}
 }
 
+/* Since Linux 5.12: what root of the new one puts on files would count outside. */
+static int is_no_root(struct sb_err *err)
+{
+	return sb_fail(err, SB_ESAID,
+		       "root without CAP_SETFCAP cannot take itself along into a user namespace "
+		       "(uid_map: %s): " OR_HOST ", or ask for CAP_SETFCAP",
+		       strerror(EPERM));
+}
+
 /* Ubuntu since 23.10: the namespace is there, and every use of it is refused. */
 static int granted_nothing(struct sb_err *err, const char *what, int code)
 {
@@ -116,6 +125,8 @@ int sb_namespaces_enter(bool own_net, struct sb_rights *ret, struct sb_err *err)
 		if (unshare(flags | CLONE_NEWUSER) < 0)
 			return refused(err, errno);
 		int rc = map_ids(uid, gid, err);
+		if (rc == -EPERM && uid == 0)
+			return is_no_root(err);
 		if (rc == -EPERM || rc == -EACCES)
 			return granted_nothing(err, "uid_map", -rc);
 		if (rc < 0)
