@@ -4,49 +4,19 @@
 # right: sys_admin
 # timeout: 400
 # not sanitized: it traces sidebundle itself, which is to be a program like others
+# shellcheck disable=SC2154 # of podman.sh
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/locked.sh"
 need userns podman busybox
 
-cat >containers.conf <<-'X'
-	[containers]
-	default_ulimits=["nofile=1024:1024"]
-	cgroups="disabled"
-	netns="none"
-	[engine]
-	cgroup_manager="cgroupfs"
-	events_logger="file"
-X
-export CONTAINERS_CONF=$PWD/containers.conf
+. "$SB_TESTS/cli/podman.sh"
 mkdir -p image/bin image/etc image/proc image/sys image/dev image/tmp image/run
 cp "$(command -v busybox)" image/bin/busybox
 for name in sh cat; do ln -s busybox image/bin/$name; done
 echo data >image/data
 cp /etc/passwd /etc/group image/etc/
 
-# Root of its namespace is not root here, which podman has to be told.
-cat >within <<-'X'
-	#!/bin/sh
-	mount -t cgroup2 none /sys/fs/cgroup && mount -t tmpfs none /run || exit 125
-	exec podman --root "$PWD/store" --runroot /run/containers --storage-driver vfs "$@"
-X
-chmod +x within
-pod() { # [PREFIX...] -- PODMAN-ARGUMENTS...
-	local -a prefix=()
-	while [ "$1" != -- ]; do
-		prefix+=("$1")
-		shift
-	done
-	shift
-	# Rights that are inherited would be more than the namespace gives.
-	${prefix[@]+"${prefix[@]}"} setpriv --inh-caps=-all --ambient-caps=-all unshare -UrmC \
-		env _CONTAINERS_USERNS_CONFIGURED=done _CONTAINERS_ROOTLESS_UID=0 _CONTAINERS_ROOTLESS_GID=0 \
-		"$PWD/within" "$@"
-}
-tar -C image --owner=0 --group=0 -cf image.tar .
-run=(run --rm --pull=never --network none)
-{ pod -- import image.tar localhost/box && pod -- "${run[@]}" localhost/box cat /data; } >first.log 2>&1 ||
-	{ cat first.log; skip "podman, without root: $(tail -n 1 first.log)"; }
+import_box cat /data
 
 # --- the engine, traced ------------------------------------------------------------------------------
 complete() { tail -n 1 "$1" | grep -q '^{"end":true,.*"lost":0,'; }
