@@ -35,13 +35,28 @@ static uint8_t flags_of(const struct sb_manifest_file *f, bool script)
 			 (script ? SB_INDEX_SCRIPT : 0));
 }
 
+static uint64_t hash_component(uint64_t state, const char *name, size_t len)
+{
+	for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+		uint64_t word = 0;
+
+		memcpy(&word, name + at, len - at < sizeof word ? len - at : sizeof word);
+		state = sb_index_hash_word(state, word);
+	}
+	return state;
+}
+
 static uint32_t hash_of(const char *path)
 {
-	uint32_t hash = SB_INDEX_HASH_START;
+	uint64_t state = SB_INDEX_HASH_START;
+	size_t len;
 
-	for (; *path; path++)
-		hash = sb_index_hash_byte(hash, *path);
-	return hash;
+	for (; *path; path += len) {
+		path += *path == '/';
+		len = strcspn(path, "/");
+		state = hash_component(state, path, len);
+	}
+	return sb_index_hash(state);
 }
 
 struct builder {

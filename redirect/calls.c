@@ -12,7 +12,10 @@
 #include "redirect/shape.h"
 #include "tracer/syscalls.h"
 
-/* The same with another path, which is absolute. */
+/*
+ * The same with another path, which is absolute. As the last that is done: the gate makes the call,
+ * where the path stays so long.
+ */
 static long make_with(const struct sb_call *c, const struct sb_shape *s, const char *path)
 {
 	struct sb_call other = *c;
@@ -23,8 +26,17 @@ static long make_with(const struct sb_call *c, const struct sb_shape *s, const c
 	return sb_make(&other);
 }
 
+static long end_with(struct sb_call *c, const struct sb_shape *s, const char *path,
+		     const struct sb_place *place)
+{
+	if (!path || place != c->small)
+		return make_with(c, s, path);
+	c->args[s->path] = (long)path;
+	return (long)SB_GATE_AGAIN;
+}
+
 /* A file that is there to be read, and will not be written. */
-static long open_to_write(const struct sb_call *c, const struct sb_place *place)
+static long open_to_write(struct sb_call *c, const struct sb_place *place)
 {
 	long rc = sb_make(c);
 
@@ -36,22 +48,21 @@ static long open_to_write(const struct sb_call *c, const struct sb_place *place)
 #define MAY_WRITE 2 /* W_OK */
 
 /* It says of the payload what an open to write does. */
-static long make_in_payload(const struct sb_call *c, const struct sb_shape *s,
-			    struct sb_place *place)
+static long make_in_payload(struct sb_call *c, const struct sb_shape *s, struct sb_place *place)
 {
 	const char *path = sb_place_in_payload(place);
 	struct sb_call other = *c;
 	long rc;
 
 	if (!sb_is_access(c->nr) || !(c->args[s->path + 1] & MAY_WRITE))
-		return make_with(c, s, path);
+		return end_with(c, s, path, place);
 	other.args[s->path + 1] &= ~MAY_WRITE;
 	rc = make_with(&other, s, path);
 	return rc == 0 ? -EROFS : rc;
 }
 
 /* Both may have it: this machine's comes first, as it does below /etc and /var. */
-static long merged(const struct sb_call *c, const struct sb_shape *s, struct sb_place *place)
+static long merged(struct sb_call *c, const struct sb_shape *s, struct sb_place *place)
 {
 	long rc = sb_make(c);
 
@@ -70,13 +81,13 @@ static bool is_linkers(const char *path)
 	return sb_starts(path, "/etc/ld");
 }
 
-static long redirect_found(const struct sb_call *c, const struct sb_shape *s,
-			   struct sb_place *place, unsigned long flags, unsigned long how)
+static long redirect_found(struct sb_call *c, const struct sb_shape *s, struct sb_place *place,
+			   unsigned long flags, unsigned long how)
 {
 	const struct sb_index_entry *e = place->entry;
 
 	if (sb_here.layer && sb_is_layered(place->path))
-		return make_with(c, s, sb_place_in_layer(place));
+		return end_with(c, s, sb_place_in_layer(place), place);
 	if (s->kind == SB_OPEN && sb_writes(flags))
 		return open_to_write(c, place);
 	if (e->type == SB_INDEX_DIR && (s->kind == SB_OPEN || s->act == SB_ACT_CHDIR)) {
@@ -86,11 +97,11 @@ static long redirect_found(const struct sb_call *c, const struct sb_shape *s,
 	if (e->type == SB_INDEX_DIR && !(e->flags & SB_INDEX_OPAQUE))
 		return merged(c, s, place);
 	if (how & SB_LINKER && s->kind == SB_OPEN && e->flags & SB_INDEX_LIBRARY)
-		return make_with(c, s, sb_place_in_root(place));
+		return end_with(c, s, sb_place_in_root(place), place);
 	return make_in_payload(c, s, place);
 }
 
-static long redirect_absent(const struct sb_call *c, const struct sb_shape *s,
+static long redirect_absent(struct sb_call *c, const struct sb_shape *s,
 			    const struct sb_place *place, const char *path, unsigned long flags,
 			    unsigned long how)
 {
@@ -101,11 +112,11 @@ static long redirect_absent(const struct sb_call *c, const struct sb_shape *s,
 		return -ENOENT;
 	if (how & SB_LINKER && is_linkers(path))
 		return -ENOENT;
-	return place->path ? make_with(c, s, place->path) : sb_as_is(c, how);
+	return place->path ? end_with(c, s, place->path, place) : sb_as_is(how);
 }
 
 /* Where the room is not the largest and does not do, place->full, and nothing was done. */
-static long redirect_in(const struct sb_call *c, const struct sb_shape *s, const char *path,
+static long redirect_in(struct sb_call *c, const struct sb_shape *s, const char *path,
 			unsigned long how, struct sb_place *place)
 {
 	unsigned long flags = sb_flags_of(c, s);
@@ -117,7 +128,7 @@ static long redirect_in(const struct sb_call *c, const struct sb_shape *s, const
 			return make_with(c, s, first);
 	}
 	if (!sb_look(path, sb_follows(s, flags), place))
-		return place->full && place->size ? 0 : sb_as_is(c, how);
+		return place->full && place->size ? 0 : sb_as_is(how);
 	if (place->through)
 		return -ENOTDIR;
 	if (place->entry)
@@ -125,9 +136,8 @@ static long redirect_in(const struct sb_call *c, const struct sb_shape *s, const
 	return redirect_absent(c, s, place, path, flags, how);
 }
 
-__attribute__((noinline)) static long redirect_large(const struct sb_call *c,
-						     const struct sb_shape *s, const char *path,
-						     unsigned long how)
+__attribute__((noinline)) static long redirect_large(struct sb_call *c, const struct sb_shape *s,
+						     const char *path, unsigned long how)
 {
 	struct sb_place place;
 
@@ -135,19 +145,15 @@ __attribute__((noinline)) static long redirect_large(const struct sb_call *c,
 	return redirect_in(c, s, path, how, &place);
 }
 
-/* A signal handler's stack may be small: mostly a small room will do. */
-#define SMALL_ROOM     512
-#define SB_SMALL_FRONT 256
+_Static_assert(offsetof(struct sb_place, room) + SB_SMALL_FRONT + SB_SMALL_ROOM <= SB_GATE_ROOM,
+	       "what the gate gives room for");
 
-__attribute__((noinline)) static long redirect(const struct sb_call *c, const struct sb_shape *s,
+/* A signal handler's stack may be small: mostly the gate's room will do. */
+__attribute__((noinline)) static long redirect(struct sb_call *c, const struct sb_shape *s,
 					       const char *path, unsigned long how)
 {
-	char room[offsetof(struct sb_place, room) + SB_SMALL_FRONT + SMALL_ROOM]
-		__attribute__((aligned(sizeof(void *))));
-	struct sb_place *place = (struct sb_place *)room;
+	struct sb_place *place = c->small;
 	long rc;
-
-	__asm__("" : "+r"(place)); /* its room ends early: place->size tells */
 
 	if (path[1] == 'p' && sb_follows(s, sb_flags_of(c, s)) && sb_is_self(path))
 		return make_with(c, s, sb_here.real_program);
@@ -157,7 +163,7 @@ __attribute__((noinline)) static long redirect(const struct sb_call *c, const st
 	if ((how & SB_LINKER && sb_here.base[sb_here.index->library_path]) ||
 	    sb_here.front > SB_SMALL_FRONT)
 		return redirect_large(c, s, path, how);
-	place->size = sb_here.front + SMALL_ROOM;
+	place->size = sb_here.front + SB_SMALL_ROOM;
 	rc = redirect_in(c, s, path, how, place);
 	return place->full ? redirect_large(c, s, path, how) : rc;
 }
@@ -166,9 +172,8 @@ __attribute__((noinline)) static long redirect(const struct sb_call *c, const st
  * A name that begins at a directory which is not the payload's, and which this machine does not
  * have there: the payload may, where both have that directory.
  */
-__attribute__((noinline)) static long redirect_relative(const struct sb_call *c,
-							const struct sb_shape *s, const char *path,
-							unsigned long how)
+__attribute__((noinline)) static long redirect_relative(struct sb_call *c, const struct sb_shape *s,
+							const char *path, unsigned long how)
 {
 	char whole[SB_PATH_MAX];
 
@@ -177,9 +182,8 @@ __attribute__((noinline)) static long redirect_relative(const struct sb_call *c,
 }
 
 /* The payload is not written to; a link of its may lead out of it. */
-__attribute__((noinline)) static long write_inside(const struct sb_call *c,
-						   const struct sb_shape *s, const char *path,
-						   unsigned long flags)
+__attribute__((noinline)) static long write_inside(struct sb_call *c, const struct sb_shape *s,
+						   const char *path, unsigned long flags)
 {
 	struct sb_place place;
 
@@ -199,9 +203,8 @@ static bool may_lead_out(const char *path, const struct sb_shape *s, unsigned lo
 }
 
 /* One that begins at a directory of the payload; SB_GATE_PASS: it does not. */
-__attribute__((noinline)) static long redirect_inside(const struct sb_call *c,
-						      const struct sb_shape *s, const char *path,
-						      unsigned long how)
+__attribute__((noinline)) static long redirect_inside(struct sb_call *c, const struct sb_shape *s,
+						      const char *path, unsigned long how)
 {
 	unsigned long flags = sb_flags_of(c, s);
 	bool changes = s->kind == SB_OPEN && sb_writes(flags);
@@ -219,17 +222,17 @@ __attribute__((noinline)) static long redirect_inside(const struct sb_call *c,
  * Whoever asks makes the call, but where it would find nothing: it may be one that waits, as an
  * open of a fifo does, and is to be cancelled.
  */
-static long redirect_asked(const struct sb_call *c, const struct sb_shape *s, const char *path,
+static long redirect_asked(struct sb_call *c, const struct sb_shape *s, const char *path,
 			   unsigned long how)
 {
 	if (!path[0] ||
 	    sb_arch_syscall(__NR_faccessat, sb_dirfd_of(c, s), (long)path, 0, 0, 0, 0) != -ENOENT)
-		return sb_as_is(c, how);
+		return sb_as_is(how);
 	long rc = redirect_relative(c, s, path, how);
-	return rc == -ENOENT ? sb_as_is(c, how) : rc;
+	return rc == -ENOENT ? sb_as_is(how) : rc;
 }
 
-static long resolve(const struct sb_call *c, const struct sb_shape *s, const char *path,
+static long resolve(struct sb_call *c, const struct sb_shape *s, const char *path,
 		    unsigned long how)
 {
 	long rc = (long)SB_GATE_PASS;
@@ -246,7 +249,7 @@ static long resolve(const struct sb_call *c, const struct sb_shape *s, const cha
 	return rc == -ENOENT && path[0] ? redirect_relative(c, s, path, how) : rc;
 }
 
-static long read_link(const struct sb_call *c, const struct sb_shape *s, unsigned long how)
+static long read_link(struct sb_call *c, const struct sb_shape *s, unsigned long how)
 {
 	const char *path = (const char *)c->args[s->path];
 
@@ -280,12 +283,12 @@ static long redirect_other(struct sb_call *c, unsigned long how)
 		return sb_told_socket(c);
 	case __NR_fchdir:
 		sb_here.entered |= sb_here.inside;
-		return sb_as_is(c, how);
+		return sb_as_is(how);
 	case __NR_getdents64:
 		return sb_redirect_list(c);
 	default:
 		rc = sb_redirect_socket(c);
-		return rc == (long)SB_GATE_PASS ? sb_as_is(c, how) : rc;
+		return rc == (long)SB_GATE_PASS ? sb_as_is(how) : rc;
 	}
 }
 
@@ -296,7 +299,7 @@ long sb_redirect(struct sb_call *c, unsigned long how)
 
 	if (sb_gate_numbers[c->nr] == SB_NUMBER_MEMORY) {
 		sb_forget_memory();
-		return sb_as_is(c, how);
+		return sb_as_is(how);
 	}
 	if (sb_here.environment_hidden)
 		show_environment();
@@ -308,7 +311,7 @@ long sb_redirect(struct sb_call *c, unsigned long how)
 		return sb_redirect_change(c, s, how);
 	path = (const char *)c->args[s->path];
 	if (!sb_here.index || !sb_can_read_string(path) || !sb_can_read_flags(c, s))
-		return sb_as_is(c, how);
+		return sb_as_is(how);
 	if (s->kind == SB_READLINK)
 		return read_link(c, s, how);
 	return resolve(c, s, path, how);

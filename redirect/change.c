@@ -117,7 +117,7 @@ long sb_redirect_change(const struct sb_call *c, const struct sb_shape *s, unsig
 	long rc;
 
 	if (!sb_here.index || !sb_can_read_paths(c, s))
-		return sb_as_is(c, how);
+		return sb_as_is(how);
 	if (begins_inside(c, s)) {
 		rc = change_led(c, s, false, false);
 		return rc == (long)SB_GATE_PASS ? refuse(c, s) : rc;

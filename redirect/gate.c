@@ -10,6 +10,8 @@
 #define GATE	  ".balign " NUMBER(SB_GATE_STEP) "\n"
 #define NUMBERS	  NUMBER(SB_GATE_NUMBERS)
 #define PASS	  NUMBER(SB_GATE_PASS)
+#define AGAIN	  NUMBER(SB_GATE_AGAIN)
+#define ROOM	  NUMBER(SB_GATE_ROOM)
 
 /* clang-format off */
 /* One gate a step. `ask` gates answer in ZF: 0, the result is in rax; 1, make the call yourself. */
@@ -64,7 +66,10 @@ __asm__(".section .text.gate, \"ax\"\n"
 	"1:	xor %ecx, %ecx\n" /* ZF */
 	"	ret\n"
 
-	/* r11: how to go about it; then 0 where the call is still to be made, with rax its number. */
+	/*
+	 * r11: how to go about it; then 0 where the call is still to be made, with rax its number.
+	 * The call is kept twice: as it is restored, and, below the room, as it may be changed.
+	 */
 	"sb_gate_redirect:\n"
 	"	push %rbp\n"
 	"	mov %rsp, %rbp\n"
@@ -75,20 +80,31 @@ __asm__(".section .text.gate, \"ax\"\n"
 	"	push %rsi\n"
 	"	push %rdi\n"
 	"	push %rax\n"
+	"	sub $" ROOM ", %rsp\n"
+	"	and $-16, %rsp\n"
+	"	push %rsp\n"
+	"	push %r9\n"
+	"	push %r8\n"
+	"	push %r10\n"
+	"	push %rdx\n"
+	"	push %rsi\n"
+	"	push %rdi\n"
+	"	push %rax\n"
 	"	mov %rsp, %rdi\n"
 	"	mov %r11, %rsi\n"
-	"	and $-16, %rsp\n"
 	"	cld\n"
 	"	call sb_redirect\n"
-	"	lea -56(%rbp), %rsp\n"
-	"	mov $1, %r11d\n"
+	"	movabs $" AGAIN ", %rcx\n"
+	"	cmp %rcx, %rax\n"
+	"	je 2f\n"
 	"	movabs $" PASS ", %rcx\n"
-	"	pop %rdi\n" /* the number */
+	"	mov $1, %r11d\n"
 	"	cmp %rcx, %rax\n"
 	"	jne 1f\n"
-	"	mov %rdi, %rax\n"
+	"	mov -56(%rbp), %rax\n" /* the number */
 	"	xor %r11d, %r11d\n"
-	"1:	pop %rdi\n"
+	"1:	lea -48(%rbp), %rsp\n"
+	"	pop %rdi\n"
 	"	pop %rsi\n"
 	"	pop %rdx\n"
 	"	pop %r10\n"
@@ -96,5 +112,15 @@ __asm__(".section .text.gate, \"ax\"\n"
 	"	pop %r9\n"
 	"	pop %rbp\n"
 	"	ret\n"
+	"2:	mov (%rsp), %rax\n"
+	"	mov 8(%rsp), %rdi\n"
+	"	mov 16(%rsp), %rsi\n"
+	"	mov 24(%rsp), %rdx\n"
+	"	mov 32(%rsp), %r10\n"
+	"	mov 40(%rsp), %r8\n"
+	"	mov 48(%rsp), %r9\n"
+	"	syscall\n"
+	"	mov $1, %r11d\n"
+	"	jmp 1b\n"
 	".previous\n");
 /* clang-format on */

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define SB_INDEX_MAGIC "sbindex2"
+#define SB_INDEX_MAGIC "sbindex3"
 
 /* Below the bundle. START is the program of redirect/; ROOT mirrors the payload, with START hard
  * linked in the place of each program that needs it, and rewritten libraries. */
@@ -51,11 +51,22 @@ struct sb_index_entry {
 	uint8_t unused[2];
 };
 
-/* FNV-1a, so that a path's beginnings are hashed on the way to its end. */
-#define SB_INDEX_HASH_START 2166136261u
-static inline uint32_t sb_index_hash_byte(uint32_t hash, char c)
+/*
+ * Hashed component by component, so that a path's beginnings are hashed on the way to its end:
+ * words of eight bytes, as they lie in memory, of which a component's last is filled up with zeros
+ * and left out where nothing is in it. "/" is the start itself; of the state, the upper half is the
+ * hash.
+ */
+#define SB_INDEX_HASH_START 0x9e3779b97f4a7c15u
+static inline uint64_t sb_index_hash_word(uint64_t state, uint64_t word)
 {
-	return (hash ^ (uint8_t)c) * 16777619u;
+	state = (state ^ word) * 0xff51afd7ed558ccdu;
+	return state ^ state >> 32;
+}
+
+static inline uint32_t sb_index_hash(uint64_t state)
+{
+	return (uint32_t)(state >> 32);
 }
 
 /* The slot to begin at. */
@@ -76,3 +87,10 @@ enum sb_gate { SB_GATE_ENTRY, SB_GATE_LIBC, SB_GATE_LINKER, SB_GATE_ASK_LIBC, SB
 
 /* The answer of an asking gate's function for "make it yourself": no system call's result. */
 #define SB_GATE_PASS 0x8000000000000000
+/* Its answer for "make it, with these arguments", which the gate then does. */
+#define SB_GATE_AGAIN 0x8000000000000001
+/* What the gate gives it room for: a struct sb_place with as much for a prefix, and for the rest.
+ */
+#define SB_GATE_ROOM   832
+#define SB_SMALL_FRONT 256
+#define SB_SMALL_ROOM  512

@@ -3,22 +3,29 @@
  * done grows from the beginning of a buffer; what is to do is the caller's path, and after a link
  * lies at the buffer's end, which grows by what links hold.
  *
- * Every look-up stands before a system call: each byte is touched once. What is on the way to an
- * entry is found by hash and length alone, and the whole is compared at the end.
+ * Every look-up stands before a system call: eight bytes are touched at once, which may be some
+ * more than the path has, but never those of another page. What is on the way to an entry is found
+ * by hash and length alone, and the whole is compared at the end.
  */
 #include "preload/str.h"
 #include "redirect/redirect.h"
 
 #define MAX_HOPS 40
+#define WORD	 sizeof(uint64_t)
+#define PAGE	 4096
+#define ONES	 0x0101010101010101u
+#define TOPS	 0x8080808080808080u
 
 struct walk {
 	char *done;    /* canonical, "/a/b", without a NUL */
 	size_t len;    /* of it; 0: the root */
-	uint32_t hash; /* of it */
+	uint64_t hash; /* of it */
 	const char *rest;
-	char *end;			 /* of the buffer */
+	char *end;			 /* of the buffer, behind which one word has room */
 	const struct sb_index_entry *at; /* of `done` */
 	unsigned hops;
+	size_t tail; /* of what was not found: it stands behind `done` and a '/', and not in `rest`
+		      */
 };
 
 static const char *string(uint32_t offset)
@@ -26,25 +33,54 @@ static const char *string(uint32_t offset)
 	return sb_here.base + offset;
 }
 
-static bool same(const char *a, const char *b, size_t len)
+static uint64_t word_at(const char *s)
 {
-	for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
-		uint64_t x, y;
+	uint64_t word;
 
-		__builtin_memcpy(&x, a, sizeof(x));
-		__builtin_memcpy(&y, b, sizeof(y));
-		if (x != y)
-			return false;
-		a += sizeof(x);
-		b += sizeof(y);
-	}
-	while (len && *a == *b)
-		a++, b++, len--;
-	return !len;
+	__builtin_memcpy(&word, s, WORD);
+	return word;
 }
 
-static const struct sb_index_entry *find(size_t len, uint32_t hash)
+static bool same(const char *a, const char *b, size_t len)
 {
+	size_t at = 0;
+
+	for (; at + WORD <= len; at += WORD)
+		if (word_at(a + at) != word_at(b + at))
+			return false;
+	for (; at < len; at++)
+		if (a[at] != b[at])
+			return false;
+	return true;
+}
+
+/* Of a string: what follows its end is not to be looked at. */
+__attribute__((no_sanitize("address"))) static uint64_t next_word(const char *s)
+{
+	uint64_t word = 0;
+
+	if ((uintptr_t)s % PAGE <= PAGE - WORD) {
+		__builtin_memcpy(&word, s, WORD);
+		return word;
+	}
+	for (unsigned i = 0; i < WORD && s[i]; i++)
+		word |= (uint64_t)(uint8_t)s[i] << 8 * i;
+	return word;
+}
+
+/* How many bytes of it stand before a '/' or a NUL. */
+static unsigned length_in(uint64_t word)
+{
+	uint64_t slashes = word ^ ONES * '/';
+	uint64_t ends = ((word - ONES) & ~word & TOPS) | ((slashes - ONES) & ~slashes & TOPS);
+
+	/* What stands behind the first may be told wrongly. */
+	return ends ? (unsigned)__builtin_ctzll(ends) / 8 : WORD;
+}
+
+static const struct sb_index_entry *find(size_t len, uint64_t state)
+{
+	uint32_t hash = sb_index_hash(state);
 	uint32_t mask = sb_here.index->slot_count - 1;
 	uint32_t slot = sb_index_slot(hash, mask + 1), i;
 
@@ -65,7 +101,7 @@ static bool is_right(const struct walk *w)
 
 static const struct sb_index_entry *find_root(void)
 {
-	return find(1, sb_index_hash_byte(SB_INDEX_HASH_START, '/'));
+	return find(1, SB_INDEX_HASH_START);
 }
 
 static void to_root(struct walk *w)
@@ -75,17 +111,58 @@ static void to_root(struct walk *w)
 	w->at = find_root();
 }
 
+/* Copies the component that begins at `from` (false: it does not fit), and adds to the hash. */
+static bool take(const struct walk *w, const char *from, char *to, size_t *ret_len, uint64_t *hash)
+{
+	for (size_t n = 0;; n += WORD) {
+		uint64_t word = next_word(from + n);
+		unsigned len = length_in(word);
+
+		if (to + n > w->end)
+			return false;
+		if (len < WORD)
+			word &= ((uint64_t)1 << 8 * len) - 1;
+		__builtin_memcpy(to + n, &word, WORD);
+		if (len)
+			*hash = sb_index_hash_word(*hash, word);
+		if (len < WORD) {
+			*ret_len = n + len;
+			return true;
+		}
+	}
+}
+
+/* The component that stands behind `len` becomes part of it. */
+static void add_done(struct walk *w)
+{
+	const char *from = w->done + w->len + 1;
+	unsigned len;
+
+	do {
+		uint64_t word = word_at(from);
+
+		len = length_in(word);
+		if (len < WORD)
+			word &= ((uint64_t)1 << 8 * len) - 1;
+		if (len)
+			w->hash = sb_index_hash_word(w->hash, word);
+		from += len;
+	} while (len == WORD);
+	w->len = (size_t)(from - w->done);
+}
+
 static void up(struct walk *w)
 {
-	while (w->len && w->done[--w->len] != '/')
+	size_t len = w->len;
+
+	while (len && w->done[--len] != '/')
 		;
-	if (!w->len) {
-		to_root(w);
+	to_root(w);
+	if (!len)
 		return;
-	}
-	w->hash = SB_INDEX_HASH_START;
-	for (size_t i = 0; i < w->len; i++)
-		w->hash = sb_index_hash_byte(w->hash, w->done[i]);
+	w->done[len] = 0;
+	while (w->len < len)
+		add_done(w);
 	w->at = find(w->len, w->hash);
 }
 
@@ -99,7 +176,8 @@ static bool follow(struct walk *w)
 	if (!is_right(w) || ++w->hops > MAX_HOPS)
 		return false;
 	up(w);
-	if ((size_t)(w->end - w->done) < w->len + link->target_len + more + 2)
+	/* So far apart that what is read lies behind what is written. */
+	if ((size_t)(w->end - w->done) < w->len + link->target_len + more + 2 * WORD + 2)
 		return false;
 	/* The caller's; or it lies there already. */
 	if (w->rest + more != w->end) {
@@ -122,7 +200,7 @@ static enum step step(struct walk *w)
 	const struct sb_index_entry *next;
 	const char *rest = w->rest;
 	char *to = w->done + w->len + 1;
-	uint32_t hash = sb_index_hash_byte(w->hash, '/');
+	uint64_t hash = w->hash;
 	size_t n = 0;
 
 	while (*rest == '/')
@@ -139,18 +217,15 @@ static enum step step(struct walk *w)
 		up(w);
 		return FOUND;
 	}
-	/* Done is always shorter than what it came from. */
-	for (; rest[n] && rest[n] != '/'; n++) {
-		if (to + n >= w->end)
-			return LONG;
-		to[n] = rest[n];
-		hash = sb_index_hash_byte(hash, rest[n]);
-	}
-	next = find(w->len + 1 + n, hash);
-	if (!next)
-		return GONE;
+	if (!take(w, rest, to, &n, &hash))
+		return LONG;
 	to[-1] = '/';
 	w->rest = rest + n;
+	next = find(w->len + 1 + n, hash);
+	if (!next) {
+		w->tail = n;
+		return GONE;
+	}
 	w->at = next;
 	w->len += 1 + n;
 	w->hash = hash;
@@ -190,9 +265,8 @@ static bool give(struct walk *w, struct sb_place *ret)
 /* What is done is shorter than what it came from: the rest lies behind it, and moves down. */
 static void lead_out(const struct walk *w, struct sb_place *ret)
 {
-	char *to = w->done + w->len;
+	char *to = w->done + w->len + 1 + w->tail;
 
-	*to++ = '/';
 	for (const char *from = w->rest; (*to = *from); to++, from++)
 		;
 	ret->path = w->done;
@@ -227,7 +301,7 @@ bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 	ret->entry = NULL;
 	ret->path = NULL;
 	ret->opaque = ret->through = ret->full = false;
-	w.end = ret->room + (ret->size ? ret->size : sizeof(ret->room)) - 1;
+	w.end = ret->room + (ret->size ? ret->size : sizeof(ret->room)) - WORD;
 	if (path[0] != '/')
 		return false;
 	to_root(&w);

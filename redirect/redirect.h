@@ -51,13 +51,15 @@ extern struct sb_here sb_here __attribute__((visibility("hidden")));
 /* A call as the rewritten code made it. */
 struct sb_call {
 	long nr;
-	long args[6]; /* restored after */
+	long args[6];		/* restored after */
+	struct sb_place *small; /* the gate's, until the call is made: SB_GATE_ROOM bytes */
 };
 
 /*
  * redirect/calls.c: answers it. `how`: SB_LINKER, the dynamic linker asks; SB_ASKS, whoever asks
  * can make the call where it stands, where a cancellation finds it, and SB_GATE_PASS says it
- * should.
+ * should. SB_GATE_AGAIN: the gate is to make it, with the arguments as they are now. That is what
+ * costs least: behind a system call the processor has forgotten where functions return to.
  */
 #define SB_LINKER 1u
 #define SB_ASKS	  2u

@@ -37,10 +37,10 @@ long sb_dirfd_of(const struct sb_call *c, const struct sb_shape *s);
 bool sb_can_read_flags(const struct sb_call *c, const struct sb_shape *s);
 bool sb_can_read_paths(const struct sb_call *c, const struct sb_shape *s);
 
-/* Nothing of ours: by whoever asks, where that can be. */
-static inline long sb_as_is(const struct sb_call *c, unsigned long how)
+/* Nothing of ours: by whoever asks, where that can be, or the gate. */
+static inline long sb_as_is(unsigned long how)
 {
-	return how & SB_ASKS ? (long)SB_GATE_PASS : sb_make(c);
+	return (long)(how & SB_ASKS ? SB_GATE_PASS : SB_GATE_AGAIN);
 }
 
 /* redirect/change.c: what is changed by name; sb_make_in_layer(): where its paths lie in the layer.

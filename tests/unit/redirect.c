@@ -2,6 +2,7 @@
 #include <criterion/new/assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bundler/host.h"
 #include "redirect/redirect.h"
@@ -36,6 +37,10 @@ static const struct sb_manifest_file rows[] = {
 	DIR_ROW("/lib64"),
 	DIR_ROW("/libs"),
 	DIR_ROW("/opt"),
+	DIR_ROW("/opt/8letters"),
+	DIR_ROW("/opt/8letters/of-a-longer-name"),
+	FILE_ROW("/opt/8letters/of-a-longer-name/x"),
+	LINK_ROW("/opt/8letters/x", "/opt/8letters/of-a-longer-name/x"),
 	DIR_ROW("/opt/app"),
 	DIR_ROW("/usr"),
 	DIR_ROW("/usr/bin"),
@@ -104,6 +109,13 @@ static const struct {
 	{"/usr/local/b/payload/x", NULL, false},
 	{"/proc/self/exe", NULL, false},
 	{"relative", "?", false},
+	{"/opt/8letters/of-a-longer-name/x", "/opt/8letters/of-a-longer-name/x", false},
+	{"/opt/8letters/of-a-longer-name/../of-a-longer-name/./x",
+	 "/opt/8letters/of-a-longer-name/x", false},
+	{"/opt/8letters/of-a-longer-nam", "!", false},
+	{"/opt/8letters/of-a-longer-namer", "!", false},
+	{"/opt/8letter", NULL, false},
+	{"/opt/8letters/x", "/opt/8letters/of-a-longer-name/x", false},
 };
 
 Test(lookup, finds_through_links)
@@ -166,6 +178,60 @@ Test(lookup, leaves_long_paths_to_the_kernel)
 	path[SB_PATH_MAX - 200] = '\0';
 	cr_assert(eq(int, sb_look(path, true, &place), true));
 	cr_expect(place.entry == NULL);
+}
+
+/* At each distance from the end of the last page that may be read, and of whatever length. */
+Test(lookup, reads_no_further_than_a_name_goes)
+{
+	const size_t page = 4096;
+	char *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert(pages != MAP_FAILED);
+	cr_assert(eq(int, mprotect(pages + page, page, PROT_NONE), 0));
+	for (size_t i = 0; i < ROWS; i++) {
+		struct sb_place place = {.size = 0};
+		size_t len = strlen(rows[i].path) + 1;
+		char *path = memcpy(pages + page - len, rows[i].path, len);
+
+		if (rows[i].reason_count)
+			continue;
+		cr_assert(sb_look(path, false, &place) && place.entry, "%s", path);
+		cr_expect(eq(str, place.path, (char *)rows[i].path));
+	}
+	for (size_t len = 1; len < 64; len++) {
+		struct sb_place place = {.size = 0};
+		char *path = pages + page - len - 1;
+
+		memset(path, 'x', len);
+		path[0] = '/';
+		path[len] = '\0';
+		cr_expect(sb_look(path, false, &place) && (len == 1 || !place.entry), "%zu", len);
+	}
+	munmap(pages, 2 * page);
+}
+
+/* What is read lies behind what is written, also where a link leaves little between them. */
+Test(lookup, leads_out_in_a_narrow_room)
+{
+	char path[300] = "/usr/bin/gone/", want[300] = "/usr/nowhere/";
+	unsigned led = 0;
+
+	memset(path + strlen(path), 'y', 150);
+	memset(want + strlen(want), 'y', 150);
+	for (size_t size = 150; size < 400; size++) {
+		char room[sizeof(struct sb_place)];
+		struct sb_place *place = (struct sb_place *)room;
+
+		place->size = sb_here.front + size;
+		if (!sb_look(path, true, place)) {
+			cr_expect(eq(int, place->full, true), "%zu", size);
+			continue;
+		}
+		led++;
+		cr_expect(eq(str, place->path, want), "%zu", size);
+	}
+	cr_expect(gt(uint, led, 100));
 }
 
 Test(lookup, tells_of_a_room_that_does_not_do)
