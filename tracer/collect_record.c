@@ -340,7 +340,7 @@ static void number_image(struct sb_collector *c, struct image *image, const stru
 	told.parent = -1;
 	if (parent && parent->numbered) {
 		told.parent = parent->process;
-		told.parent_pid = parent->pid;
+		told.by_child = parent->pid != image->pid;
 		told.parent_exe = parent->exe;
 	}
 	told.executed = image->greeted && !told.forked;

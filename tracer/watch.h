@@ -96,9 +96,9 @@ struct sb_watch_image {
 	const char *root;	 /* "" this machine's own */
 	const char *exe, *cwd;	 /* exe with the root, cwd within it; NULL not known */
 	const char *const *argv; /* NULL not known */
-	/* The image `parent`: another process, where a vfork child made the exec. */
-	pid_t parent_pid; /* 0 not known */
-	const char *parent_exe;
+	/* It was not `parent` itself that made the exec, but a vfork child of it. */
+	bool by_child;
+	const char *parent_exe; /* NULL not known */
 };
 /*
  * The number of the image that this process runs now; a new one, where it was never heard of, or

@@ -236,7 +236,7 @@ uint32_t watch_passed(struct sb_watch *w, const struct sb_watch_image *image,
 		watch_only_leader(w, p);
 	}
 	p->ppid = image->ppid;
-	if (image->parent_pid && image->parent_pid != image->pid && p->number < 0)
+	if (image->by_child && p->number < 0)
 		tell_child(w, p, image);
 	int64_t before = p->number;
 	p->parent = before < 0 ? image->parent : before;

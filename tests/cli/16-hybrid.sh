@@ -76,6 +76,17 @@ tree() { # a process that the kernel tells of and one that tells of itself are o
 		{ grep '^{"process"' tree.trace tree2.trace; return 1; }
 }
 check "processes are those that notify knows" tree
+# There, numbers mean other processes: who tells of himself is taken for nobody else, nor for two.
+in_namespace() {
+	sidebundle trace -b hybrid -o space.trace unshare -Urpf sh -c 'cat /etc/passwd; exec cat /etc/passwd' >/dev/null || return 1
+	[ "$(grep -c '^{"process".*"exe":"[^"]*/cat"' space.trace)" -eq 2 ] &&
+		[ "$(grep -c '^{"process".*"exe":"[^"]*/sh"' space.trace)" -eq 2 ] || { grep '^{"process"' space.trace; return 1; }
+}
+if has_userns && type unshare >/dev/null; then
+	check "processes of another PID namespace" in_namespace
+else
+	skip_check "processes of another PID namespace" "user namespaces, and the program unshare"
+fi
 check "auto takes it" expect_match 'auto: takes hybrid' sidebundle trace --log-level info -o t true
 check "but not within a trace" expect_match 'takes (ptrace|audit).*not hybrid' \
 	sidebundle trace -b hybrid -o out.trace sidebundle trace --log-level info -o in.trace true

@@ -340,7 +340,7 @@ Test(collect, execs_that_passed_a_guard)
 	cr_expect(asked[1].passed);
 	cr_expect(eq(str, (char *)asked[1].exe, "/bin/child"));
 	cr_expect(eq(i64, asked[1].parent, 0));
-	cr_expect(eq(int, asked[1].parent_pid, getpid()));
+	cr_expect(asked[1].by_child);
 	cr_expect(not(asked[2].passed));
 	cr_expect(not(asked[3].passed));
 	struct sb_trace *t = finish();

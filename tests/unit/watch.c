@@ -200,7 +200,6 @@ Test(watch, an_exec_that_passed_is_told_by_its_hello)
 	tell_and_hear(kid);
 	image = (struct sb_watch_image){.pid = kid.pid,
 					.parent = before,
-					.parent_pid = kid.pid,
 					.executed = true,
 					.passed = true,
 					.root = "",
@@ -232,7 +231,7 @@ Test(watch, the_child_that_made_it_is_a_process_of_its_own)
 	image = (struct sb_watch_image){.pid = kid.pid,
 					.ppid = getpid(),
 					.parent = before,
-					.parent_pid = getpid(),
+					.by_child = true,
 					.parent_exe = "/us",
 					.executed = true,
 					.passed = true,
