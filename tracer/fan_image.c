@@ -5,8 +5,8 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "preload/inspect.h"
 #include "tracer/fan_private.h"
+#include "tracer/interpreter.h"
 
 /* Opens held back until their descriptor is closed; beyond it they are told as they are. */
 #define HELD_MOST (1u << 16)
@@ -321,22 +321,14 @@ static void settle(struct sb_fan *fan, struct fan_process *p)
 		opened(fan, p->now, p->linker, p->linker);
 	p->chain_count = 0;
 	p->linker = NULL;
-	p->more = p->dynamic = false;
-}
-
-static bool is_linker(const char *path, uint64_t info)
-{
-	const char *base = strrchr(path, '/');
-
-	/* musl's is its libc, by its real name. */
-	return info & (SB_PROG_STATIC | SB_PROG_FOREIGN) && base &&
-	       (strncmp(base + 1, "ld", 2) == 0 || strncmp(base + 1, "libc.", 5) == 0);
+	p->more = false;
+	p->named = NULL;
 }
 
 /* The kernel opened a file to execute it, or what it names as its interpreter. */
 static void executed(struct sb_fan *fan, struct fan_process *p, const struct fan_seen *seen)
 {
-	struct sb_program program = {0};
+	struct sb_interpreter next;
 	char magic[SELFMAG];
 	const char *path = sb_map_intern(&fan->strings, seen->path);
 
@@ -344,11 +336,9 @@ static void executed(struct sb_fan *fan, struct fan_process *p, const struct fan
 		out_of_memory(fan);
 		return;
 	}
-	if (sb_inspect(NULL, seen->fd, "", AT_EMPTY_PATH, &program) < 0)
-		program.info = 0;
-	if (p->dynamic && is_linker(path, program.info)) {
+	if (fan_is_linker(p, seen)) {
 		p->linker = path;
-		p->dynamic = false;
+		p->named = NULL;
 		return;
 	}
 	if (!p->more || p->chain_count == FAN_CHAIN_MOST)
@@ -357,7 +347,8 @@ static void executed(struct sb_fan *fan, struct fan_process *p, const struct fan
 	/* A script, or what binfmt_misc may name an interpreter for. */
 	p->more = pread(seen->fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
 		  memcmp(magic, ELFMAG, sizeof magic) != 0;
-	p->dynamic = !p->more && !(program.info & SB_PROG_STATIC);
+	if (!p->more && sb_interpreter_of(seen->fd, &next) > 0)
+		p->named = sb_map_intern(&fan->strings, next.path);
 }
 
 void fan_image_seen(struct sb_fan *fan, const struct fan_seen *seen)

@@ -1,6 +1,6 @@
 /*
  * What the parts of the fan share: fan.c reads events, fan_image.c knows whose they are and what
- * they mean, fan_mounts.c keeps the marks.
+ * they mean, fan_linker.c what belongs to an exec, fan_mounts.c keeps the marks.
  */
 #pragma once
 
@@ -110,7 +110,7 @@ struct fan_process {
 	size_t chain_count;
 	const char *linker; /* its ELF interpreter */
 	bool more;	    /* the last of the chain is a script: its interpreter comes next */
-	bool dynamic;	    /* or a program whose ELF interpreter does */
+	const char *named;  /* or a program whose ELF interpreter does, by that name; NULL: none */
 	bool ended;
 	/* While fan_image_settle() works: what the records told before it. */
 	bool over;
@@ -148,6 +148,13 @@ struct fan_seen {
 	const char *path, *real;
 	bool exec, opened, written;
 };
+
+/*
+ * The next file that is opened for executing is the interpreter, or, where that was opened just
+ * before as well (the kernel tells of it once), what is executed next. A root that is gone with its
+ * process leaves us the last part of the name.
+ */
+bool fan_is_linker(const struct fan_process *p, const struct fan_seen *seen);
 
 struct fan_process *fan_process(struct sb_fan *fan, pid_t pid);
 int fan_image_root(struct sb_fan *fan, pid_t pid, const char *program);

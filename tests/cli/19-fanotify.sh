@@ -48,6 +48,20 @@ traced ./script >/dev/null
 check "a script and its interpreter" has exec "$PWD/script" "$(realpath /bin/sh)" "$(realpath /bin/cat)"
 check "opened by the shell, closed by what it became" has write "$PWD/both"
 
+if command -v cc >/dev/null; then
+	# It is known by being named in the program, not by what it is called.
+	linker=$(readlink -f "$(readelf -l "$(realpath /bin/cat)" | sed -n 's/.*interpreter: \(.*\)].*/\1/p')")
+	cp "$linker" starter && ln -s starter starts
+	echo 'int main(void) { return 0; }' | cc -x c - -o named -Wl,--dynamic-linker="$PWD/starts"
+	traced ./named
+	check "a dynamic linker of another name" has open "$PWD/starter"
+	check "which is no program that was started" hasnt exec "$PWD/starter"
+	traced ./starter ./named
+	check "but where it was" has exec "$PWD/starter"
+else
+	skip_check "a dynamic linker of another name" "the program cc is missing"
+fi
+
 # --- nobody else's ------------------------------------------------------------------------------------
 mkdir other && echo x >other/file
 (while [ -e other/file ]; do cat other/file >/dev/null; done) &
@@ -58,9 +72,12 @@ check "none of them as an exec either" test "$(events exec | grep -c /bin/cat)" 
 rm other/file
 wait "$noise"
 check "200 children, each gone before we look" test "$(sidebundle show t --kind exec | grep -cE '/true( |$)')" = 200
-traced sh -c '(setsid sh -c "sleep 0.3; cat real/file >late" &) >/dev/null 2>&1'
+traced sh -c '(setsid sh -c "until [ -e go ]; do sleep 0.05; done" &) >/dev/null 2>&1'
+: >go
 check "who lives on is noted" bash -c 'tail -n 1 t | grep -q "\"why\":\"outlived\""'
-sidebundle trace -b fanotify --wait-all -o t sh -c '(setsid sh -c "sleep 0.3; cat real/file >late" &) >/dev/null 2>&1'
+# Until the command has ended, and is waited for.
+sidebundle trace -b fanotify --wait-all -o t sh -c \
+	'(setsid sh -c "while kill -0 $$; do sleep 0.05; done; cat real/file >late" &) >/dev/null 2>&1'
 check "or waited for, whoever its parent is by now" has open "$PWD/real/file"
 check "then nobody is left" closed
 
@@ -77,7 +94,7 @@ fi
 	check "what io_uring opens" bash -c 'sidebundle show t --format paths | grep -q "^$1/"' - "$ring"
 }
 if has_userns && command -v bwrap >/dev/null; then
-	# It wants either all rights or none.
+	# It wants either all rights or none. Nothing tells it that the name was looked up, in its namespace.
 	traced setpriv --inh-caps=-all --ambient-caps=-all \
 		bwrap --ro-bind / / --dev /dev --bind real /mnt sh -c 'cat /mnt/file; sleep 0.2' >out
 	check "in a mount namespace, by the name that it has there" grep -qx x out
@@ -86,19 +103,44 @@ else
 	skip_check "in a mount namespace, by the name that it has there" "user namespaces, or the program bwrap"
 fi
 if has_userns; then
-	# Each of the two may get the number that the other had.
-	mkdir mnt
+	mkdir -p mnt another
+	# The tracer's marks tell from outside what it has come to know of.
+	marks() { cat "/proc/$1/fdinfo/"* 2>/dev/null | grep -c '^fanotify sdev:'; }
+	# Runs SCRIPT in namespaces of its own. `turn N` in it waits until the tracer has so many marks more than at the
+	# beginning as the Nth of TURNS says.
+	in_turns() { # SCRIPT TURNS...
+		local script=$1 tracer n=1 base i
+		shift
+		rm -f ready turn*
+		sidebundle trace -b fanotify -o t setpriv --inh-caps=-all --ambient-caps=-all unshare -Urm sh -c \
+			"turn() { until [ -e turn\$1 ]; do sleep 0.02; done; }; : >ready; turn 0; $script" >out 2>&1 &
+		tracer=$!
+		until [ -e ready ]; do sleep 0.02; done
+		base=$(marks "$tracer")
+		: >turn0
+		for more in "$@"; do
+			for ((i = 0; i < 500; i++)); do
+				[ "$(marks "$tracer")" -ne $((base + more)) ] || break
+				sleep 0.02
+			done
+			: >"turn$n"
+			n=$((n + 1))
+		done
+		wait "$tracer"
+	}
+	noted() { # COUNT PATH
+		tail -n 1 t | grep -qF "\"blind\":[{\"why\":\"mounted\",\"path\":\"$2\",\"count\":$1}]"
+	}
 	wrote_late() { grep "^{\"event\":\"write\"" t | grep -qF "\"path\":\"$PWD/mnt/late\""; }
-	traced setpriv --inh-caps=-all --ambient-caps=-all unshare -Urm sh -c 'mount -t tmpfs one mnt &&
-		sleep 0.3 && echo x >mnt/late && cat mnt/late && umount mnt && sleep 0.3 && mount -t tmpfs two mnt && sleep 0.3' >out 2>&1
+	# Each of the two may get the number that the other had.
+	in_turns 'mount -t tmpfs one mnt && turn 1 && echo x >mnt/late && cat mnt/late && umount mnt && turn 2 &&
+		mount -t tmpfs two mnt && turn 3' 1 0 1
 	check "what is mounted under way is watched" wrote_late
-	noted() { tail -n 1 t | grep -qF "{\"why\":\"mounted\",\"path\":\"$PWD/mnt\",\"count\":$1}"; }
-	check "and noted, each time, as it may have been used before" noted 2
-	check "in our words, too" expect_match 'not watched from the beginning' \
-		sidebundle trace -b fanotify -o t setpriv --inh-caps=-all --ambient-caps=-all \
-		unshare -Urm sh -c 'mount -t tmpfs one mnt; sleep 0.3'
-	traced setpriv --inh-caps=-all --ambient-caps=-all unshare -Urm sh -c 'mount --bind real mnt; sleep 0.3'
-	check "but not what was watched already, by another name" closed
+	check "and noted, each time, as it may have been used before" noted 2 "$PWD/mnt"
+	check "in our words, too" grep -q 'not watched from the beginning' out
+	# The second one is looked at after the first.
+	in_turns 'mount --bind real mnt && mount -t tmpfs one another && turn 1' 1
+	check "but not what was watched already, by another name" noted 1 "$PWD/another"
 else
 	skip_check "what is mounted under way is watched" "user namespaces"
 fi
