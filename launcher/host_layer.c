@@ -80,6 +80,8 @@ static int make(const struct launch_request *request, const struct launch_ops *o
 		return rc;
 	const struct launch_reaper_way way = {.hold = layer->claim, .by_process = true};
 	bool reaped = getpid() != 1 && launch_reaper_start(&way, &reaper, &none) == 0;
+	/* One that cannot wait would remove the directory at once: it is told of nothing. */
+	reaped = reaped && reaper.pidfd;
 	return launch_layer_make(layer, &places, reaped ? &reaper : NULL, ops, err);
 }
 

@@ -42,6 +42,12 @@ static int start_parent(struct launch_reaper_life *life, struct sb_err *err)
 	return 0;
 }
 
+/* What tells of our end where there are no pidfds: the kernel's directory about us. */
+static int own_directory(void)
+{
+	return open("/proc/self/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 int launch_reaper_start(const struct launch_reaper_way *way, struct launch_reaper *ret,
 			struct sb_err *err)
 {
@@ -49,6 +55,10 @@ int launch_reaper_start(const struct launch_reaper_way *way, struct launch_reape
 
 	auto_fd int inotify = inotify_init1(IN_CLOEXEC);
 	auto_fd int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	/* Before Linux 4.3, who shares memory gets no user namespace: pidfds are younger. */
+	bool old = pidfd < 0;
+	if (old)
+		pidfd = own_directory();
 	/* The instances of a user are few, and desktops use them up. */
 	if (inotify < 0 && pidfd < 0)
 		return sb_fail(err, errno,
@@ -68,8 +78,7 @@ int launch_reaper_start(const struct launch_reaper_way *way, struct launch_reape
 	life->pidfd = inotify < 0 || way->by_process ? pidfd : -1;
 	life->hold = way->hold;
 	life->namespace = life->program = -1;
-	/* Before Linux 4.3, who shares memory gets no user namespace: pidfds are younger. */
-	life->apart = way->apart || pidfd < 0;
+	life->apart = way->apart || old;
 	int rc = start_parent(life, err);
 	if (rc < 0)
 		return rc;

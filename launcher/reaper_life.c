@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -101,12 +102,16 @@ static void wait_unmount(int inotify)
 	}
 }
 
+/* A pidfd, or the directory about a process, which nobody wakes us for. */
 static void wait_exit(int pidfd)
 {
+	const struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
+	while (p.revents & POLLNVAL && faccessat(pidfd, "stat", F_OK, 0) == 0)
+		(void)nanosleep(&moment, NULL); /* shorter is fine */
 }
 
 static void clean(const char *message)

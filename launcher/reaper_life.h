@@ -18,11 +18,12 @@ enum launch_reaper_tell {
  * same piece.
  */
 struct launch_reaper_life {
-	int socket, inotify, pidfd, hold; /* -1: none */
-	int namespace, program;		  /* told: see LAUNCH_TELL_WATCHING */
-	bool apart;			  /* its memory is to be a copy */
-	size_t told;			  /* bytes of the messages */
-	char messages[64 << 10];	  /* a dozen paths */
+	int socket, inotify, hold; /* -1: none */
+	int pidfd;		   /* or the directory of /proc about the process */
+	int namespace, program;	   /* told: see LAUNCH_TELL_WATCHING */
+	bool apart;		   /* its memory is to be a copy */
+	size_t told;		   /* bytes of the messages */
+	char messages[64 << 10];   /* a dozen paths */
 };
 
 /* The process's function, for clone(2). `life` starts with its descriptors set, the rest zero. */
