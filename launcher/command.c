@@ -1,5 +1,6 @@
 #include "launcher/command.h"
 
+#include <stdint.h>
 #include <string.h>
 
 const char *launch_command_name(const struct launch_entry *entry, char *const *argv)
@@ -49,17 +50,61 @@ static bool is_linkers(const char *assignment)
 	return strncmp(assignment, "LD_", 3) == 0;
 }
 
-int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
-		       char *const *environment, bool host_libraries, struct launch_strings *ret,
-		       struct sb_err *err)
+/* One of the directories of a list that colons part. */
+static bool lists(const char *list, const char *dir, size_t len)
 {
-	int rc = 0;
+	for (;; list++) {
+		size_t n = strcspn(list, ":");
+
+		if (n == len && memcmp(list, dir, len) == 0)
+			return true;
+		list += n;
+		if (!*list)
+			return false;
+	}
+}
+
+static const char *value_of(char *const *list, size_t count, const char *assignment)
+{
+	for (size_t i = 0; i < count && list[i]; i++)
+		if (same_name(assignment, list[i]))
+			return strchr(list[i], '=') + 1;
+	return NULL;
+}
+
+/* The recorded PATH, then what the user's has besides; empty where none was recorded. */
+static int join_path(const struct launch_entry *entry, char *const *environment, struct sb_buf *ret)
+{
+	static const char name[] = "PATH=";
+	const char *recorded = value_of((char *const *)entry->env.items, entry->env.count, name);
+	const char *user = value_of(environment, SIZE_MAX, name);
+	int rc = recorded ? sb_buf_printf(ret, "%s%s", name, recorded) : 0;
+
+	for (const char *dir = user; recorded && dir && *dir && rc == 0;) {
+		size_t len = strcspn(dir, ":");
+
+		if (len && !lists(recorded, dir, len))
+			rc = sb_buf_printf(ret, ":%.*s", (int)len, dir);
+		dir += len + (dir[len] == ':');
+	}
+	return rc;
+}
+
+int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
+		       char *const *environment, bool host_libraries, struct sb_buf *ret_path,
+		       struct launch_strings *ret, struct sb_err *err)
+{
+	int rc = entry->cwd ? join_path(entry, environment, ret_path) : 0;
+
+	if (rc == 0 && ret_path->len && !has(&plan->set, ret_path->s))
+		rc = launch_strings_add(ret, ret_path->s);
 
 	for (size_t i = 0; environment[i] && rc == 0; i++) {
 		/* PWD tells of a directory that a replay does not start in. */
 		bool stale = entry->cwd && strncmp(environment[i], "PWD=", 4) == 0;
 
-		if (!stale && !has(&plan->set, environment[i]))
+		if (!stale && !has(&plan->set, environment[i]) &&
+		    !(ret_path->len && same_name(environment[i], "PATH=")))
 			rc = launch_strings_add(ret, environment[i]);
 	}
 	for (size_t i = 0; i < plan->set.count && rc == 0; i++)

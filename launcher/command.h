@@ -1,10 +1,11 @@
 /*
  * What to execute: arguments and environment, the same for every run mode but where a mode says so.
  *
- * Elements of both lists belong to the plan and to the process.
+ * Elements of both lists belong to the plan and to the process, but for a PATH.
  */
 #pragma once
 
+#include "common/buf.h"
 #include "launcher/plan.h"
 
 /*
@@ -23,10 +24,11 @@ const char *launch_command_file(const struct launch_entry *entry);
 
 /*
  * The user's environment, with the plan's `set` replacing and the entry's recorded variables where
- * the user has none; of a replay PWD is the recorded one. `host_libraries`: the program starts
- * others of this machine, which the recorded variables of the dynamic linker would lead astray:
- * they are left out.
+ * the user has none; of a replay PWD is the recorded one, and PATH begins with the recorded one,
+ * since everybody has one: it is kept in *ret_path, as long as the list. `host_libraries`: the
+ * program starts others of this machine, which the recorded variables of the dynamic linker would
+ * lead astray: they are left out.
  */
 int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
-		       char *const *environment, bool host_libraries, struct launch_strings *ret,
-		       struct sb_err *err);
+		       char *const *environment, bool host_libraries, struct sb_buf *ret_path,
+		       struct launch_strings *ret, struct sb_err *err);

@@ -92,7 +92,7 @@ static bool find_start(const struct launch_request *request, const char *path, s
 /* What to execute, with everything that must live until then. */
 struct host_command {
 	bool redirected; /* `program` is the start */
-	struct sb_buf linker, libraries, program, script, told;
+	struct sb_buf linker, libraries, program, script, told, path;
 	struct launch_strings argv, environment;
 };
 
@@ -103,6 +103,7 @@ static void command_free(struct host_command *c)
 	sb_buf_free(&c->program);
 	sb_buf_free(&c->script);
 	sb_buf_free(&c->told);
+	sb_buf_free(&c->path);
 	launch_strings_free(&c->argv);
 	launch_strings_free(&c->environment);
 }
@@ -183,7 +184,7 @@ static int build(const struct launch_request *request, struct host_command *c, s
 	if (rc == 0)
 		rc = launch_command_args(entry, request->argv, &c->argv, err);
 	if (rc == 0)
-		rc = launch_command_env(request->plan, entry, request->environment, true,
+		rc = launch_command_env(request->plan, entry, request->environment, true, &c->path,
 					&c->environment, err);
 	/* The last, where the start looks for it. */
 	if (rc == 0 && c->redirected && c->told.len &&

@@ -61,7 +61,7 @@ int launch_session_plan(const struct launch_request *request, struct launch_sess
 		rc = launch_command_args(entry, request->argv, &ret->argv, err);
 	if (rc == 0)
 		rc = launch_command_env(request->plan, entry, request->environment, false,
-					&ret->environment, err);
+					&ret->path, &ret->environment, err);
 	return rc;
 }
 
@@ -83,4 +83,5 @@ void launch_session_free(struct launch_session *session)
 	launch_strings_free(&session->argv);
 	launch_strings_free(&session->environment);
 	sb_buf_free(&session->start);
+	sb_buf_free(&session->path);
 }

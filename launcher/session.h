@@ -19,16 +19,17 @@ struct launch_session {
 	struct launch_ops ops;
 	struct launch_strings argv, environment;
 	struct sb_buf start; /* the directory to start in, as the program sees it */
+	struct sb_buf path;  /* PATH in the environment */
 	const char *file;    /* what to execute, by the name that the program is told */
 	mode_t mask;	     /* the caller's: until launch_session_exec() it is 0 */
 	struct launch_places places;
 	bool own_net; /* SIDEBUNDLE_NET=0 */
 };
 
-#define LAUNCH_SESSION_INIT                                                     \
-	{                                                                       \
-		{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, SB_BUF_INIT, NULL, 0, \
-			{NULL, NULL, NULL, NULL}, false                         \
+#define LAUNCH_SESSION_INIT                                                                  \
+	{                                                                                    \
+		{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, SB_BUF_INIT, SB_BUF_INIT, NULL, 0, \
+			{NULL, NULL, NULL, NULL}, false                                      \
 	}
 
 /* Of the caller's environment; NULL where it is not set. */

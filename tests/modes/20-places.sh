@@ -16,6 +16,10 @@ ln -s busybox b/payload/proj/tool
 printf '#!%s sh\necho executed\n' "$box" >b/payload/proj/script && chmod 755 b/payload/proj/script
 ln "$bundle/.launcher" b/bin/script
 plan entry script exec "$box" arg sh arg -c arg ./script cwd /proj writable /proj
+mkdir b/payload/proj/bin
+printf '#!%s sh\necho own\n' "$box" >b/payload/proj/bin/own-tool && chmod 755 b/payload/proj/bin/own-tool
+ln "$bundle/.launcher" b/bin/path
+plan entry path exec "$box" arg sh arg -c arg 'own-tool && echo "$PATH"' env PATH=/proj/bin:/bin cwd /proj writable /proj
 end_bundle
 
 fine() { "$@" "$SB_WORK/b/bin/sh" -c 'echo fine'; }
@@ -24,6 +28,8 @@ mode_check "with nothing but the mode" expect_output fine fine env -i SIDEBUNDLE
 mode_check "HOME that is not there" expect_output fine fine env HOME=/nonexistent/home
 mode_check "HOME that cannot be written to" expect_output fine fine env HOME=/usr TMPDIR=/usr
 mode_check "TMPDIR that is relative" expect_output fine fine env TMPDIR=tmp
+mode_check "a replay's own programs, whatever PATH is here" expect_output $'own\n/proj/bin:/bin:/usr/bin' \
+	env PATH=/usr/bin:/bin b/bin/path
 gone() { (mkdir gone && cd gone && rmdir ../gone && fine env); }
 mode_check "a directory that is gone" expect_output fine gone
 closed() { (mkdir -p closed && cd closed && chmod 0 . && fine env; status=$?; chmod 700 "$SB_WORK/closed"; exit $status); }

@@ -235,11 +235,12 @@ Test(launch_plan, makes_the_environment)
 					      "LD_LIBRARY_PATH=/x\0" END;
 	char *const user[] = {"A=user", "U=user", "UU=user", "odd", NULL};
 	struct launch_strings env = {NULL, 0, 0}, host = {NULL, 0, 0};
+	auto_buf path = SB_BUF_INIT;
 	struct launch_plan plan;
 	struct sb_err err = SB_ERR_INIT;
 
 	cr_assert_eq(parse(bytes, sizeof bytes, &plan, &err), 0, "%s", err.msg);
-	cr_assert_eq(launch_command_env(&plan, plan.entries, user, false, &env, &err), 0);
+	cr_assert_eq(launch_command_env(&plan, plan.entries, user, false, &path, &env, &err), 0);
 	cr_assert_eq(env.count, 6);
 	cr_assert(list_has(&env, "A=set"));
 	cr_assert(list_has(&env, "U=user"));
@@ -247,7 +248,7 @@ Test(launch_plan, makes_the_environment)
 	cr_assert(list_has(&env, "odd"));
 	cr_assert(list_has(&env, "R=rec"));
 	cr_assert(list_has(&env, "LD_LIBRARY_PATH=/x"));
-	cr_assert_eq(launch_command_env(&plan, plan.entries, user, true, &host, &err), 0);
+	cr_assert_eq(launch_command_env(&plan, plan.entries, user, true, &path, &host, &err), 0);
 	cr_assert_eq(host.count, 5);
 	launch_strings_free(&env);
 	launch_strings_free(&host);
@@ -262,16 +263,73 @@ Test(launch_plan, replays_with_the_recorded_directory)
 						    "/w\0" END;
 	char *const user[] = {"PWD=/elsewhere", "PWDX=1", NULL};
 	struct launch_strings env = {NULL, 0, 0};
+	auto_buf path = SB_BUF_INIT;
 	struct launch_plan plan;
 	struct sb_err err = SB_ERR_INIT;
 
 	cr_assert_eq(parse(bytes, sizeof bytes, &plan, &err), 0, "%s", err.msg);
-	cr_assert_eq(launch_command_env(&plan, plan.entries, user, false, &env, &err), 0);
+	cr_assert_eq(launch_command_env(&plan, plan.entries, user, false, &path, &env, &err), 0);
 	cr_assert_eq(env.count, 2);
 	cr_assert(list_has(&env, "PWD=/w"));
 	cr_assert(list_has(&env, "PWDX=1"));
 	launch_strings_free(&env);
 	launch_plan_free(&plan);
+}
+
+/* Everybody has a PATH: it is where the replay's own programs are that counts, and comes first. */
+Test(launch_plan, replays_with_the_recorded_path_first)
+{
+	static const struct {
+		const char *user, *wanted;
+	} cases[] = {
+		{"PATH=/usr/bin:/bin", "PATH=/venv/bin:/bin:/usr/bin"},
+		{"PATH=/bin:/venv/bin", "PATH=/venv/bin:/bin"},
+		{"PATH=", "PATH=/venv/bin:/bin"},
+		{"PATH=:/x::", "PATH=/venv/bin:/bin:/x"},
+		{"PATHS=/x", "PATH=/venv/bin:/bin"},
+	};
+	static const char bytes[] = HEAD MODE ENTRY "env\0"
+						    "PATH=/venv/bin:/bin\0"
+						    "cwd\0"
+						    "/w\0" END;
+	static const char other[] = HEAD MODE ENTRY "env\0"
+						    "PATH=/venv/bin:/bin\0" END;
+	static const char set[] = HEAD MODE "set\0"
+					    "PATH=/set\0" ENTRY "env\0"
+					    "PATH=/venv/bin:/bin\0"
+					    "cwd\0"
+					    "/w\0" END;
+	struct sb_err err = SB_ERR_INIT;
+	struct launch_plan plan;
+
+	cr_assert_eq(parse(bytes, sizeof bytes, &plan, &err), 0, "%s", err.msg);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *const user[] = {(char *)cases[i].user, NULL};
+		struct launch_strings env = {NULL, 0, 0};
+		auto_buf path = SB_BUF_INIT;
+
+		cr_assert_eq(
+			launch_command_env(&plan, plan.entries, user, i % 2, &path, &env, &err), 0);
+		cr_expect(list_has(&env, cases[i].wanted), "%s", cases[i].user);
+		cr_expect_eq(env.count, i == 4 ? 2 : 1);
+		launch_strings_free(&env);
+	}
+	launch_plan_free(&plan);
+
+	/* What replays nothing has the user's, and what create set counts most. */
+	for (int i = 0; i < 2; i++) {
+		char *const user[] = {"PATH=/bin", NULL};
+		struct launch_strings env = {NULL, 0, 0};
+		auto_buf path = SB_BUF_INIT;
+
+		cr_assert_eq(parse(i ? set : other, i ? sizeof set : sizeof other, &plan, &err), 0);
+		cr_assert_eq(
+			launch_command_env(&plan, plan.entries, user, false, &path, &env, &err), 0);
+		cr_expect_eq(env.count, 1);
+		cr_expect(list_has(&env, i ? "PATH=/set" : "PATH=/bin"));
+		launch_strings_free(&env);
+		launch_plan_free(&plan);
+	}
 }
 
 Test(launch_plan, makes_the_arguments)
