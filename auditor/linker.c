@@ -164,6 +164,13 @@ static uint64_t identity(const struct linker *linker)
 	return hash ? hash : 1;
 }
 
+static unsigned find_sites(const struct linker *linker, uint32_t *ret)
+{
+	unsigned count = sb_sites_find(linker->text, linker->size, ret, SITES);
+
+	return sb_sites_trim(linker->text, ret, count);
+}
+
 /* Found once per linker and trace, then kept in the log for everybody. */
 static unsigned sites_of(struct sb_log_header *log, const struct linker *linker, uint32_t *ret)
 {
@@ -180,14 +187,14 @@ static unsigned sites_of(struct sb_log_header *log, const struct linker *linker,
 			return count;
 		}
 		if (!sb_load(&l->claimed) && sb_cas(&l->claimed, &free, 1)) {
-			l->count = sb_sites_find(linker->text, linker->size, l->sites, SITES);
+			count = find_sites(linker, l->sites);
+			l->count = count;
 			sb_store(&l->key, key);
-			count = l->count;
 			__builtin_memcpy(ret, l->sites, sizeof(*ret) * count);
 			return count;
 		}
 	}
-	return sb_sites_find(linker->text, linker->size, ret, SITES);
+	return find_sites(linker, ret);
 }
 
 /* --- planting --------------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
 
+#define PAGE 4096u
+
 static bool is_ours(uint32_t number)
 {
 	switch (number) {
@@ -58,6 +60,40 @@ unsigned sb_sites_find(const uint8_t *text, size_t size, uint32_t *ret_offsets, 
 		if (text[i + 5] == 0x0f && sb_site_read(text + i, &site))
 			ret_offsets[count++] = (uint32_t)i;
 	return count;
+}
+
+static uintptr_t page_of(const uint8_t *text, uint32_t offset)
+{
+	return (uintptr_t)(text + offset) / PAGE;
+}
+
+/* Whether it is such a call, and alone in its page or not. */
+static bool is_access(const uint8_t *text, const uint32_t *offsets, unsigned count, unsigned which,
+		      bool alone)
+{
+	struct sb_site site;
+	unsigned beside = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		beside += i != which && page_of(text, offsets[i]) == page_of(text, offsets[which]);
+	return sb_site_read(text + offsets[which], &site) && site.number == __NR_access &&
+	       alone == !beside;
+}
+
+unsigned sb_sites_trim(const uint8_t *text, uint32_t *offsets, unsigned count)
+{
+	bool others = false;
+	uint32_t alone = 0; /* bits */
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		others |= is_access(text, offsets, count, i, false);
+		alone |= (uint32_t)is_access(text, offsets, count, i, true) << i;
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (!others || !(alone >> i & 1))
+			offsets[left++] = offsets[i];
+	return left;
 }
 
 #endif

@@ -26,3 +26,10 @@ bool sb_site_read(const uint8_t *code, struct sb_site *ret);
 
 /* The offsets in `text` of at most `most` of them. Reads all of it: once per linker and trace. */
 unsigned sb_sites_find(const uint8_t *text, size_t size, uint32_t *ret_offsets, unsigned most);
+
+/*
+ * Takes off what is not worth a page of its own, which every image would have to copy: access(2)
+ * of /etc/suid-debug, which the linker has made, or not, before it knows of us. How many are left.
+ * It is told by being alone in its page, where another access is not. At most 32 are looked at.
+ */
+unsigned sb_sites_trim(const uint8_t *text, uint32_t *offsets, unsigned count);

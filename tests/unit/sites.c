@@ -1,6 +1,7 @@
 /* Where a jump may be written over a system call of the dynamic linker's, and where it may not. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <string.h>
 
 #include "auditor/sites.h"
 
@@ -63,6 +64,32 @@ Test(sites, no_more_than_asked)
 
 	cr_expect(eq(uint, sb_sites_find(code, sizeof code, at, 1), 1));
 	cr_expect(eq(uint, sb_sites_find(code, sizeof code, at, 2), 2));
+}
+
+#define PAGE	 4096
+#define ASK(at)	 memcpy(pages + (at), (uint8_t[]){0xb8, 21, 0, 0, 0, SYSCALL}, 7)
+#define LOOK(at) memcpy(pages + (at), (uint8_t[]){OPENAT, SYSCALL}, 7)
+
+/* No page is copied for the sake of what is over. */
+Test(sites, access_that_is_alone)
+{
+	static _Alignas(PAGE) uint8_t pages[4 * PAGE];
+	uint32_t at[8];
+	unsigned count;
+
+	ASK(100);
+	LOOK(2 * PAGE + 100);
+	count = sb_sites_find(pages, sizeof pages, at, 8);
+	/* The only one is the one that matters. */
+	cr_expect(eq(uint, sb_sites_trim(pages, at, count), 2));
+	ASK(2 * PAGE + 200);
+	LOOK(3 * PAGE + 100);
+	count = sb_sites_find(pages, sizeof pages, at, 8);
+	cr_expect(eq(uint, count, 4));
+	cr_assert(eq(uint, sb_sites_trim(pages, at, count), 3));
+	cr_expect(eq(u32, at[0], 2 * PAGE + 100));
+	cr_expect(eq(u32, at[1], 2 * PAGE + 200));
+	cr_expect(eq(u32, at[2], 3 * PAGE + 100));
 }
 
 #else
