@@ -65,6 +65,16 @@ static int mount_bound(const struct launch_layer *layer, struct sb_err *err)
 	return mount_overlay(layer, "lower", err);
 }
 
+/*
+ * overlay holds mounts of its own; these would show up in a /tmp that we bind. So they go below the
+ * root to be: to take them down would wait for all processors (launch_mount_root()).
+ */
+static void hide_lower(void)
+{
+	if (mount("lower", "/", NULL, MS_MOVE, NULL) < 0)
+		(void)umount2("lower", MNT_DETACH);
+}
+
 int launch_layer_mount_overlay(const struct launch_layer *layer, struct sb_err *err)
 {
 	const char *points = layer->points >= 0 ? "lower:" : "";
@@ -76,9 +86,8 @@ int launch_layer_mount_overlay(const struct launch_layer *layer, struct sb_err *
 	(void)snprintf(lower, sizeof lower, "%s/proc/self/fd/%d", points, payload);
 	bool named = access(lower + strlen(points), F_OK) == 0;
 	int rc = named ? mount_overlay(layer, lower, err) : mount_bound(layer, err);
-	/* overlay holds mounts of its own; these would show up in a /tmp that we bind. */
 	if (!named || layer->points >= 0)
-		(void)umount2("lower", MNT_DETACH);
+		hide_lower();
 	return rc;
 }
 

@@ -81,6 +81,7 @@ new_bundle "$PWD/m" namespace
 entry sh "$box"
 end_bundle
 check "payload files below the home stay visible" expect_output $'payload\nhost\nhost' mixed
+check "and shows no mount of our own making there" expect_output 0 m/bin/sh -c "$box grep -c '/lower ' /proc/self/mountinfo; :"
 
 # --- the process
 check "the status comes through" expect_status 42 b/bin/sh -c 'exit 42'
