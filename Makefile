@@ -45,7 +45,7 @@ LIBS := -lelf -lcjson -lcap -lcrypto -lm -lpthread
 
 # --- the program -----------------------------------------------------------------------------------
 # What the exec hooks know of programs and environments, the program needs for the first one.
-LIB_SRC := $(wildcard common/*.c tracer/*.c bundler/*.c) preload/environ.c preload/inspect.c preload/raw.c
+LIB_SRC := $(wildcard common/*.c tracer/*.c bundler/*.c) preload/entry.c preload/environ.c preload/inspect.c preload/raw.c
 TOOL_SRC := $(wildcard tools/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
@@ -88,11 +88,12 @@ TRACEE_CFLAGS += $(if $(findstring aarch64,$(MULTIARCH)),$(AARCH64_CFLAGS))
 
 # Laid out by hand: each page that is touched costs every exec.
 TRACEE_LD := preload/module.ld
-TRACEE_LINK := -Wl,-z,norelro,-z,now,-z,noseparate-code,--hash-style=gnu,-T,$(TRACEE_LD)
+TRACEE_LINK := -Wl,-z,defs,-z,norelro,-z,now,-z,noseparate-code,--hash-style=gnu,-T,$(TRACEE_LD)
 PRELOAD_SRC := $(filter-out preload/raw.c,$(wildcard preload/*.c))
 # The audit module has the recorder in it, and none of the hooks.
-AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,chunk.c entry.c environ.c hide.c inspect.c mem.c \
-	next.c page.c recorder.c repeats.c route.c start.c tell.c where.c)
+AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,around_beneath.c around_socket.c cancel.c chunk.c entry.c \
+	environ.c exec.c exec_path.c hide.c inspect.c leaf_read.c leaf_write.c mem.c next.c page.c recorder.c repeats.c \
+	room.c route.c start.c tell.c told.c where.c)
 $(BUILD)/tracee/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<

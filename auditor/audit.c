@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "auditor/libctext.h"
 #include "auditor/linker.h"
 #include "preload/environ.h"
 #include "preload/hide.h"
@@ -117,6 +118,7 @@ unsigned la_version(unsigned offered)
 		return 0;
 	sb_linker_plant();
 	regain_preload();
+	sb_libctext_begin();
 	sb_tls_begin();
 	if (tells() && !sb_recorder_sandboxed())
 		tell(SB_STAT, PRELOAD, NULL, look(PRELOAD));
@@ -238,6 +240,8 @@ unsigned la_objopen(struct link_map *map, Lmid_t ns, uintptr_t *cookie)
 	/* Without a slash it is no file: the program, whose exec was told, or the kernel's vdso. */
 	if (!sb_strchr(name, '/'))
 		return 0;
+	if (ns == LM_ID_BASE)
+		sb_libctext_opened(map);
 	if (ns == LM_ID_BASE && !now.preloaded && hand_over(map)) {
 		now.preloaded = true;
 		return 0;
@@ -267,8 +271,8 @@ void la_activity(uintptr_t *cookie, unsigned flag)
 	/* All is relocated, and nothing has run. */
 	if (now.share)
 		now.share->plant();
-	/* Without the preload nobody would put them back for the children. */
-	if (now.preloaded)
+	/* Else nobody would put them back for the children. */
+	if (sb_libctext_settled() || now.preloaded)
 		sb_hide(sb_image.envp, (const void *)sb_image_auxv(AT_PHDR),
 			sb_image_auxv(AT_PHNUM));
 }

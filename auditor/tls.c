@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 
+#include "auditor/libctext.h"
 #include "preload/environ.h"
 #include "preload/inspect.h"
 #include "preload/start.h"
@@ -128,6 +129,8 @@ static uint64_t needed(const struct link_map *main)
 
 static void again(uint64_t need, char flag, bool audit)
 {
+	sb_libctext_give_back();
+
 	struct sb_recorder *st = sb_self();
 	const struct sb_env_want want = {.modules = st->modules,
 					 .log = st->log_path,

@@ -255,10 +255,18 @@ bool sb_env_nested(char *const *envp, const char *log)
 	return colon && !(sb_starts(colon + 1, log) && !colon[1 + sb_strlen(log)]);
 }
 
-bool sb_env_lists_preload(char *const *envp, const char *modules)
+char *sb_env_preload_part(char *const *envp, const char *modules)
 {
 	char *const *list = sb_env_find(envp, names[PRELOAD]);
-	const char *value = list ? *list + sb_strlen(names[PRELOAD]) : "";
+	char *value = list ? *list + sb_strlen(names[PRELOAD]) : NULL;
+	long own = value ? own_part(value, PRELOAD, modules, false) : 0;
 
-	return own_part(value, PRELOAD, modules, false) < (long)sb_strlen(value);
+	if (!value || own == (long)sb_strlen(value))
+		return NULL;
+	return own < 0 ? value : value + own;
+}
+
+bool sb_env_lists_preload(char *const *envp, const char *modules)
+{
+	return sb_env_preload_part(envp, modules) != NULL;
 }

@@ -55,5 +55,8 @@ char **sb_env_compose_apart(char *const *envp, const struct sb_env_want *want, c
 void sb_env_hide(char **envp, const char *modules);
 /* Whether it was made for another trace than `log`'s. */
 bool sb_env_nested(char *const *envp, const char *log);
+/* Where our part of the list begins that is to be preloaded, its separator included; NULL: ours
+ * does not end it. */
+char *sb_env_preload_part(char *const *envp, const char *modules);
 /* Whether our preload ends the list that is to be preloaded. */
 bool sb_env_lists_preload(char *const *envp, const char *modules);

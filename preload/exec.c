@@ -88,6 +88,8 @@ static void decide(struct sb_exec *x, const struct sb_program *program, int dirf
 			x->want.trace = x->want.audit && !sb_self()->guarded;
 			record_blind(x, SB_BLIND_SANITIZER, dirfd, path);
 		}
+		if (program->info & SB_PROG_PRELOAD)
+			x->want.flags = sb_flags_with(sb_self(), 'p');
 		if (program->info & SB_PROG_NO_AUDIT) {
 			x->want.audit = false;
 			/* A guard sees what it would have told. */

@@ -140,10 +140,19 @@ const struct link_map *sb_maps(void)
 	return &_dl_debug_addr && _dl_debug_addr ? _dl_debug_addr->r_map : NULL;
 }
 
+static const struct link_map *only_in;
+
+void sb_next_in(const struct link_map *map)
+{
+	only_in = map;
+}
+
 void *sb_next(const char *name)
 {
 	const struct link_map *map = sb_maps();
 
+	if (only_in)
+		return sb_map_symbol(only_in, name);
 	while (map && map->l_ld != _DYNAMIC)
 		map = map->l_next;
 	for (map = map ? map->l_next : NULL; map; map = map->l_next) {

@@ -13,3 +13,6 @@ void *sb_map_symbol(const struct link_map *map, const char *name);
 void *sb_map_function(const struct link_map *map, const char *name, size_t *ret_size);
 /* The program's own namespace, in the order of search; NULL where it is not known. */
 const struct link_map *sb_maps(void);
+/* From now on sb_next() looks there alone: for the audit module, which stands in no search order of
+ * the program's. */
+void sb_next_in(const struct link_map *map);

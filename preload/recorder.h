@@ -77,6 +77,8 @@ bool sb_recorder_tells(void);
 long sb_errno_return(long raw);
 int sb_errno_get(void);
 void sb_errno_set(int value);
+/* For who does not find it by name: the audit module has a namespace of its own. */
+void sb_errno_at(int *(*location)(void));
 
 /*
  * The definition of `name` that comes after this module in the program's search order: what

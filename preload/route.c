@@ -3,6 +3,8 @@
 #include "preload/below.h"
 #include "preload/state.h"
 
+#include <stddef.h>
+
 /* Weak and unversioned: glibc and musl both have it; the audit module's namespace has neither. */
 extern int *__errno_location(void) __attribute__((weak, const, visibility("default")));
 
@@ -44,15 +46,33 @@ bool sb_hook_moves(void)
 	return sb_recorder_on() && !(sb_load(&sb_self()->below) & SB_BELOW_MOVE);
 }
 
+static int *(*errno_at)(void);
+
+void sb_errno_at(int *(*location)(void))
+{
+	errno_at = location;
+}
+
+static int *location(void)
+{
+	if (__errno_location)
+		return __errno_location();
+	return errno_at ? errno_at() : NULL;
+}
+
 int sb_errno_get(void)
 {
-	return __errno_location ? *__errno_location() : 0;
+	const int *error = location();
+
+	return error ? *error : 0;
 }
 
 void sb_errno_set(int value)
 {
-	if (__errno_location)
-		*__errno_location() = value;
+	int *error = location();
+
+	if (error)
+		*error = value;
 }
 
 long sb_errno_return(long raw)

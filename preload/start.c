@@ -33,6 +33,8 @@ const char *sb_flags_with(const struct sb_recorder *st, char flag)
 		return st->guarded ? "gs" : "s";
 	case 'm':
 		return st->guarded ? "gm" : "m";
+	case 'p':
+		return st->guarded ? "gp" : "p";
 	case 'x':
 		return st->guarded ? "gx" : "x";
 	default:

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/map.h"
+#include "tracer/libctext.h"
 
 #define DIR_PREFIX "sidebundle-log-"
 /* Chunks are mapped in pieces of this many: few mappings, and little address space at a time. */
@@ -89,6 +90,7 @@ static void remove_stale(int parent, const char *name)
 	(void)unlinkat(dir, "log", 0);
 	(void)unlinkat(dir, "new", 0);
 	(void)unlinkat(dir, "modules", 0);
+	(void)unlinkat(dir, SB_LIBCTEXT_NAME, 0);
 	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
 		sb_log(SB_LOG_INFO, "removed the log of a killed run: %s", name);
 }
@@ -260,11 +262,13 @@ void sb_log_free(struct sb_log_file *log)
 	if (!log)
 		return;
 	if (log->dir.s) {
-		auto_buf modules = SB_BUF_INIT;
+		auto_buf modules = SB_BUF_INIT, text = SB_BUF_INIT;
 
 		/* What cannot be removed, the next run will find by its lock. */
 		if (log->path.s)
 			(void)unlink(log->path.s);
+		if (sb_buf_printf(&text, "%s/" SB_LIBCTEXT_NAME, log->dir.s) == 0)
+			(void)unlink(text.s);
 		if (sb_buf_printf(&modules, "%s/modules", log->dir.s) == 0)
 			(void)unlink(modules.s);
 		(void)rmdir(log->dir.s);

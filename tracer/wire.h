@@ -86,6 +86,7 @@ struct sb_log_prog {
 #define SB_PROG_KNOWN	  (1ull << 39) /* set in every entry */
 #define SB_PROG_LINKED	  (1ull << 41) /* it names a dynamic linker */
 #define SB_PROG_GO	  (1ull << 40) /* linked by Go: it makes its own system calls */
+#define SB_PROG_PRELOAD	  (1ull << 42) /* its libc is not the one of the text: see libctext.h */
 
 /*
  * Where the text of a dynamic linker makes system calls (auditor/sites.h), found by the first image
@@ -121,7 +122,9 @@ struct sb_log_header {
 	/* Raised before each exec that is made from the page: the guard is not told of it; atomic.
 	 */
 	uint64_t execs;
-	uint64_t reserved_[6];
+	uint32_t libctext; /* there is a text for libc beside the log: see libctext.h */
+	uint32_t pad2_;
+	uint64_t reserved_[5];
 	struct sb_log_linker linker[SB_LINKERS];
 	struct sb_log_prog prog[SB_PROG_SLOTS];
 };

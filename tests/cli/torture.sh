@@ -7,6 +7,7 @@
 #	same NAME COMMAND...		runs COMMAND untraced and traced: status, stdout and stderr agree
 #					(env keeps the shell's $_ out of both), and it did what it
 #					printed
+#	"${WITHOUT_TEXT[@]}" COMMAND...	to be traced by audit: COMMAND gets both of its modules
 #	build NAME SOURCE CC...		compiles tests/targets/SOURCE.c into ./NAME
 #
 # SB_BACKEND is the backend that watches; what it is documented not to see stands in
@@ -16,6 +17,11 @@ T=$SB_TARGETS
 TRACE_OPTIONS=()
 : "${SB_BACKEND:=audit}"
 BLIND=$SB_TESTS/conformance/blind/$SB_BACKEND
+
+# What runs the rest of its command line as if libc's text could not be replaced: with both modules.
+# shellcheck disable=SC2016 # for another shell
+WITHOUT_TEXT=(sh -c 'rm -f "$(sed -n "s,.* \(/.*/sidebundle-log-[^/]*/libc\)\$,\1,p" /proc/self/maps |
+	head -n 1)"; exec "$@"' -)
 
 # The user's own stderr, without the lines that the tracer adds to it.
 without_ours() { grep -v '^sidebundle: ' "$1"; }

@@ -5,13 +5,15 @@
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/torture.sh"
 
-held() { # PROGRAM
-	local name=${1##*/} dir=$PWD/in.${1##*/}
+held() { # PROGRAM [WHAT RUNS IT...]
+	local program=$1 name=${1##*/}${2:+-otherwise} dir
+	shift
+	dir=$PWD/in.$name
 	mkdir -m 755 "$dir" || return 1
-	expect_status 0 "$1" "$dir" >/dev/null 2>"$name.alone" || return 1
+	expect_status 0 "$program" "$dir" >/dev/null 2>"$name.alone" || return 1
 	rm -r "$dir"
 	mkdir -m 755 "$dir"
-	expect_status 0 sidebundle trace -b "$SB_BACKEND" -o "$name.trace" -- "$1" "$dir" \
+	expect_status 0 sidebundle trace -b "$SB_BACKEND" -o "$name.trace" -- "$@" "$program" "$dir" \
 		>"$name.says" 2>"$name.traced" || { cat "$name.traced"; return 1; }
 	rm -r "$dir"
 	diff "$name.alone" <(without_ours "$name.traced") || return 1
@@ -22,6 +24,8 @@ sources=("$SB_TESTS/targets/every_call.c" "$SB_TESTS"/targets/every_call/*.c)
 compile=(-D_GNU_SOURCE -I"$SB_TESTS/.." -std=gnu11 -O1)
 
 check "every call, with this libc" held "$SB_TARGETS/every_call"
+[ "$SB_BACKEND" != audit ] ||
+	check "every call, with both modules" held "$SB_TARGETS/every_call" "${WITHOUT_TEXT[@]}"
 
 if command -v musl-gcc >/dev/null; then
 	include=(-idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)")

@@ -140,9 +140,13 @@ foreign() {
 }
 check "a program of another machine" foreign
 if "$T/mdwe" "$T/opens" "$d" >/dev/null; then
-	# Its libc takes no detours; the first image has had them before it forbade them.
-	[ "$SB_BACKEND" != audit ] || also mdwe "blind libc $T/opens"
 	check "memory-deny-write-execute" traced mdwe 0 "$T/mdwe" "$T/opens" "$d"
+	if [ "$SB_BACKEND" = audit ]; then
+		# Its libc takes no detours then; the first image has had them before it forbade them.
+		also mdwe-two "blind libc $T/opens"
+		check "memory-deny-write-execute, with both modules" \
+			traced mdwe-two 0 "${WITHOUT_TEXT[@]}" "$T/mdwe" "$T/opens" "$d"
+	fi
 else
 	skip_check "memory-deny-write-execute" "a kernel with PR_SET_MDWE (6.3)"
 fi

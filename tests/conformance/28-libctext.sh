@@ -1,0 +1,39 @@
+# One module where libc's text can be replaced, both where it cannot: the same is seen.
+# backends: audit
+. "$SB_TESTS/cli/lib.sh"
+. "$SB_TESTS/cli/torture.sh"
+d=$(fresh d)
+
+check "a trace of cat" sidebundle --log-level debug trace -b audit -o t -- cat /proc/self/maps >maps 2>log
+if why=$(sed -n "s/.*libc's text stays as it is: //p" log) && [ -n "$why" ]; then
+	skip "a libc whose text can be replaced: $why"
+fi
+mapped() { # FILE, at the end of a line of `maps`
+	grep -q "$1\$" "${2:-maps}"
+}
+lacks() { ! mapped "$@"; }
+check "libc's text is the trace's" mapped '/sidebundle-log-[^/]*/libc'
+check "and there is one module" lacks /sidebundle-preload.so
+sidebundle trace -b audit -o t -- "${WITHOUT_TEXT[@]}" cat /proc/self/maps >maps.two 2>log
+check "without it there are two" mapped /sidebundle-preload.so maps.two
+check "and no text" lacks '/sidebundle-log-[^/]*/libc.*' maps.two
+# What begins again does so once for each program: the next one is begun with both.
+begins() {
+	sidebundle trace -b audit -o t -- "${WITHOUT_TEXT[@]}" sh -c 'cat /dev/null; cat /dev/null' &&
+		strace -f -qq -e trace=execve -o calls sidebundle trace -b audit -o t -- \
+			"${WITHOUT_TEXT[@]}" sh -c '/bin/cat /dev/null; /bin/cat /dev/null; :' &&
+		[ "$(grep -c 'execve("/bin/cat"' calls)" -eq 3 ]
+}
+if command -v strace >/dev/null; then
+	check "a program begins again once in a trace" begins
+fi
+
+for text in one two; do
+	run=()
+	[ $text = one ] || run=("${WITHOUT_TEXT[@]}")
+	check "opens, $text" traced "opens.$text" 0 ${run[@]+"${run[@]}"} "$T/opens" /etc/passwd -2 "$d/none.$text"
+	check "the user's own variables, $text" same "env.$text" ${run[@]+"${run[@]}"} \
+		env LD_PRELOAD= A=b sh -c 'env | sort; tr "\0" "\n" </proc/self/environ | sort'
+	check "a library of the user's, $text" same "own.$text" ${run[@]+"${run[@]}"} \
+		env LD_PRELOAD=libm.so.6 sh -c 'env | grep ^LD_; grep -c libm.so /proc/self/maps'
+done

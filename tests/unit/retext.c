@@ -1,0 +1,153 @@
+/* libc's text as the processes that `audit` traces run it: made of the libc that this test runs
+ * with.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "tracer/libctext.h"
+#include "tracer/retext.h"
+
+#if defined(__x86_64__) && defined(__GLIBC__)
+
+#include <dlfcn.h>
+#include <link.h>
+
+/* The file that libc was loaded from. */
+static void read_libc(struct sb_buf *ret)
+{
+	struct link_map *map;
+	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	char part[65536];
+	ssize_t n;
+
+	cr_assert(libc && dlinfo(libc, RTLD_DI_LINKMAP, &map) == 0);
+	auto_fd int fd = open(map->l_name, O_RDONLY | O_CLOEXEC);
+	cr_assert(ge(int, fd, 0), "%s", map->l_name);
+	while ((n = read(fd, part, sizeof part)) > 0)
+		cr_assert(sb_buf_add(ret, part, (size_t)n) == 0);
+	dlclose(libc);
+}
+
+static void make(const struct sb_buf *libc, struct sb_buf *ret)
+{
+	struct sb_err err = SB_ERR_INIT;
+	int rc = sb_retext(libc->s, libc->len, ret, &err);
+
+	if (rc == -SB_ESAID)
+		cr_skip_test("a libc whose text can be replaced: %s", err.msg);
+	cr_assert(eq(int, rc, 0), "%s", err.msg);
+}
+
+static const struct sb_libctext *table_of(const struct sb_buf *text)
+{
+	return (const struct sb_libctext *)(text->s + text->len - sizeof(struct sb_libctext));
+}
+
+static uint32_t word(const char *p)
+{
+	uint32_t value;
+
+	memcpy(&value, p, sizeof value);
+	return value;
+}
+
+Test(retext, leads_each_site_to_one_stub)
+{
+	auto_buf libc = SB_BUF_INIT, text = SB_BUF_INIT;
+	bool execve = false;
+	uint64_t stub = 0;
+
+	read_libc(&libc);
+	make(&libc, &text);
+	const struct sb_libctext *t = table_of(&text);
+	cr_assert(eq(u64, t->magic, SB_LIBCTEXT_MAGIC));
+	cr_expect(eq(u64, t->identity, sb_libctext_identity(libc.s)));
+	cr_assert(eq(sz, text.len, t->size + sizeof *t));
+	for (unsigned i = 0; i < t->sites; i++) {
+		uint64_t at = t->site[i].back - 7;
+		const char *was = libc.s + at, *is = text.s + (at - t->text);
+
+		/* Text lies in the file as in memory. */
+		cr_expect(eq(u32, word(was + 1), t->site[i].number));
+		cr_expect(was[0] == '\xb8' && was[5] == '\x0f' && was[6] == '\x05');
+		cr_expect(is[0] == '\xb0' && (unsigned char)is[1] == i && is[2] == '\xe9');
+		uint64_t to = t->site[i].back + (uint64_t)(int64_t)(int32_t)word(is + 3);
+		cr_expect(stub == 0 || to == stub, "site %u", i);
+		stub = to;
+		execve |= t->site[i].number == SYS_execve;
+	}
+	cr_expect(execve);
+	/* Which jumps on by the first pointer. */
+	const char *code = text.s + (stub - t->text);
+	cr_assert(code[0] == '\xff' && code[1] == '\x25');
+	cr_expect(eq(u64, stub + 6 + word(code + 2), t->slots));
+}
+
+Test(retext, changes_nothing_else)
+{
+	auto_buf libc = SB_BUF_INIT, text = SB_BUF_INIT;
+	size_t changed = 0;
+
+	read_libc(&libc);
+	make(&libc, &text);
+	const struct sb_libctext *t = table_of(&text);
+	for (uint64_t i = 0; i < t->size; i++)
+		changed += text.s[i] != libc.s[t->text + i];
+	/* Seven bytes each, and some for the functions and stubs. */
+	cr_expect(lt(sz, changed, t->sites * 7 + 256));
+}
+
+Test(retext, leaves_a_libc_alone_that_is_another)
+{
+	auto_buf libc = SB_BUF_INIT, text = SB_BUF_INIT, other = SB_BUF_INIT;
+	struct sb_err err = SB_ERR_INIT;
+	unsigned last = 0;
+
+	read_libc(&libc);
+	make(&libc, &text);
+	const struct sb_libctext *t = table_of(&text);
+	/* The number of a call that names a path, and something in between. */
+	for (unsigned i = 0; i < t->sites; i++)
+		if (t->site[i].number == SYS_execve)
+			last = t->site[i].back;
+	cr_assert(last != 0);
+	memcpy(libc.s + last - 7, "\xb8\x3b\0\0\0\x90\x90\x0f\x05", 9);
+	cr_expect(eq(int, sb_retext(libc.s, libc.len, &other, &err), -SB_ESAID));
+	/* A breakpoint in place of the call. */
+	memcpy(libc.s + last - 7, "\xb8\x3b\0\0\0\xcc\x90\x90\x90", 9);
+	cr_expect(eq(int, sb_retext(libc.s, libc.len, &other, &err), -SB_ESAID));
+	for (size_t len = 0; len < libc.len; len += 4099)
+		cr_expect(sb_retext(libc.s, len, &other, &err) < 0, "%zu", len);
+	libc.s[0] = 0;
+	cr_expect(eq(int, sb_retext(libc.s, libc.len, &other, &err), -SB_ESAID));
+}
+
+Test(retext, is_a_file_that_nobody_writes_to)
+{
+	char dir[] = "/tmp/sb-retext-XXXXXX", path[64];
+	struct sb_err err = SB_ERR_INIT;
+	struct stat st;
+
+	cr_assert(ne(ptr, mkdtemp(dir), NULL));
+	(void)snprintf(path, sizeof path, "%s/" SB_LIBCTEXT_NAME, dir);
+	int rc = sb_retext_file(dir, &err);
+	if (rc == 0) {
+		cr_expect(stat(path, &st) == 0 && (st.st_mode & 07777) == 0400);
+		/* Another's: it is not taken. */
+		cr_expect(sb_retext_file(dir, &err) < 0);
+	}
+	(void)unlink(path);
+	cr_expect(eq(int, rmdir(dir), 0));
+	if (rc < 0)
+		cr_skip_test("a libc whose text can be replaced: %s", err.msg);
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* Makes libc's text anew for traced processes: see tracer/libctext.h. */
+#pragma once
+
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+/*
+ * Appends to *ret what the file is to hold, for a libc of these bytes. -SB_ESAID: it is none that
+ * this can be done to, with one line that tells why: a libc in which one place that names a path
+ * could not be rewritten is left alone as a whole.
+ */
+int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err *err);
+
+/*
+ * Makes the file in `dir`, of the libc that this process runs with, and tries whether it may be
+ * executed there. Not 0: it is of no use, and
+ * is removed with the log.
+ */
+int sb_retext_file(const char *dir, struct sb_err *err);
