@@ -69,11 +69,11 @@ judge() { # NAME KINDS
 	[ $truth = strace ] || hidden=("$refs/$1.$truth.blind")
 	awk -F '\t' -v name="$1" -v kinds="$2" -v backend="$SB_BACKEND" '
 		# What a program that is not seen into executes again is not seen, either.
-		function is_again() { return blinds && $3 == "exec" && $4 == "/proc/PID/exe" }
+		function is_again() { return $3 == "exec" && $4 == "/proc/PID/exe" && ($5 in blind) }
 		function is_wanted() {
 			return index(kinds, $3) && !($2 in blind) && !is_again() && !($3 == "exec" && ($4 in unheard))
 		}
-		FILENAME == "blind.list" { blind[$0]; blinds++; next }
+		FILENAME == "blind.list" { blind[$0]; next }
 		FILENAME == "seen" && early { if ($3 == "exec") ran[$4]; next }
 		# Nor is what it executes, and what that does, where nothing was heard of it.
 		early {
