@@ -147,6 +147,7 @@ $(addprefix $(BUILD)/tests/unit/,chunk exec exec_passes recorder recorder_images
 $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 $(BUILD)/tests/unit/entry: $(BUILD)/obj/preload/entry.o
 $(BUILD)/tests/unit/sites: $(BUILD)/obj/auditor/sites.o
+$(BUILD)/tests/unit/thunk: $(BUILD)/obj/auditor/thunk.o $(RECORDER_OBJ)
 $(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/layer.o $(BUILD)/obj/redirect/lookup.o
 $(BUILD)/tests/unit/redirect_memory: $(BUILD)/obj/redirect/memory.o
 

@@ -7,126 +7,16 @@
 
 #include <asm/unistd.h>
 #include <elf.h>
-#include <linux/fcntl.h>
 #include <sys/mman.h>
 
 #include "auditor/sites.h"
-#include "preload/arch.h"
+#include "auditor/thunk.h"
 #include "preload/entry.h"
 #include "preload/str.h"
-#include "preload/tell.h"
 
 #define PAGE	 4096ul
 #define IDENTITY 1024u /* of a linker: its headers and notes, the build id among them */
-#define SITES	 SB_LINKER_SITES
-#define THUNK	 16u
-
-/* --- in a call's place ------------------------------------------------------------------------ */
-
-/* What the thunk has pushed, from the last to the first. */
-struct frame {
-	long rbp, r9, r8, r10, rdx, rsi, rdi, rax;
-	uintptr_t site; /* which; then where it goes on */
-};
-
-static struct {
-	uintptr_t back;
-	struct sb_site site;
-} planted[SITES];
-
-/*
- * As the system call would: all registers stay but rax, rcx and r11, and so do the 128 bytes below
- * the stack's end, which a leaf function may use. The modules touch no vector register.
- */
-extern const char sb_linker_thunks[] __attribute__((visibility("hidden")));
-__asm__(".pushsection .text\n"
-	".balign 16\n"
-	"sb_linker_thunks:\n"
-	".set sb_linker_thunk, 0\n"
-	".rept 8\n" /* SITES */
-	"	lea -128(%rsp), %rsp\n"
-	"	push $sb_linker_thunk\n"
-	"	jmp 1f\n"
-	"	.balign 16\n" /* THUNK */
-	"	.set sb_linker_thunk, sb_linker_thunk + 1\n"
-	".endr\n"
-	"1:	push %rax\n"
-	"	push %rdi\n"
-	"	push %rsi\n"
-	"	push %rdx\n"
-	"	push %r10\n"
-	"	push %r8\n"
-	"	push %r9\n"
-	"	push %rbp\n"
-	"	mov %rsp, %rdi\n"
-	"	mov %rsp, %rbp\n"
-	"	and $-16, %rsp\n"
-	"	call sb_linker_call\n"
-	"	mov %rbp, %rsp\n"
-	"	pop %rbp\n"
-	"	pop %r9\n"
-	"	pop %r8\n"
-	"	pop %r10\n"
-	"	pop %rdx\n"
-	"	pop %rsi\n"
-	"	pop %rdi\n"
-	"	pop %rcx\n" /* rax is the answer */
-	"	pop %rcx\n"
-	"	lea 128(%rsp), %rsp\n"
-	"	jmp *%rcx\n"
-	".popsection\n");
-_Static_assert(SITES == 8, "as many thunks as sites");
-
-static long told_open(int dirfd, const char *path, uint64_t flags, const struct frame *f, long nr)
-{
-	long raw;
-
-	/* The linker's profile (LD_PROFILE): who was there first is the guard's to find out. */
-	if (flags & O_CREAT)
-		return sb_arch_syscall(nr, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
-	raw = sb_call(nr, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
-	sb_tell_open(dirfd, path, flags, 0, raw);
-	return raw;
-}
-
-static long told_look(int dirfd, const char *path, uint8_t flags, const struct frame *f, long nr)
-{
-	long raw = sb_call(nr, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
-
-	sb_tell(SB_STAT, dirfd, path, flags, raw);
-	return raw;
-}
-
-long sb_linker_call(struct frame *f) __attribute__((used));
-long sb_linker_call(struct frame *f)
-{
-	const struct sb_site *site = &planted[f->site].site;
-	const char *first, *second = (const char *)f->rsi;
-	long number = site->number;
-
-	f->site = planted[f->site].back;
-	if (site->at_cwd) {
-		f->rdi = (unsigned)AT_FDCWD;
-		/* Nobody comes here with another number; if so, it is no business of ours. */
-		if ((unsigned)f->rax != (unsigned long)number)
-			return sb_arch_syscall(f->rax, f->rdi, f->rsi, f->rdx, f->r10, f->r8,
-					       f->r9);
-	}
-	first = (const char *)f->rdi;
-	switch (number) {
-	case __NR_open:
-		return told_open(AT_FDCWD, first, (unsigned)f->rsi, f, number);
-	case __NR_openat:
-		return told_open((int)f->rdi, second, (unsigned)f->rdx, f, number);
-	case __NR_lstat:
-		return told_look(AT_FDCWD, first, SB_REC_NOFOLLOW, f, number);
-	case __NR_newfstatat:
-		return told_look((int)f->rdi, second,
-				 f->r10 & AT_SYMLINK_NOFOLLOW ? SB_REC_NOFOLLOW : 0, f, number);
-	default:
-		return told_look(AT_FDCWD, first, 0, f, number);
-	}
-}
+#define SITES	 SB_THUNKS
 
 /* --- where they are --------------------------------------------------------------------------- */
 
@@ -204,28 +94,65 @@ static bool protect(uintptr_t from, uintptr_t to, int rights)
 	return !sb_raw(__NR_mprotect, (long)from, (long)(to - from), rights, 0, 0, 0);
 }
 
+/* A jump, and what it is written over. */
+struct place {
+	uint8_t *at;
+	uint8_t jump[SB_ENTRY_JUMP], was[SB_ENTRY_JUMP];
+};
+
+/* How many; 0: none, or not all that were found are what they were. */
+static unsigned make_places(struct sb_log_header *log, const struct linker *linker,
+			    struct place places[SITES])
+{
+	uint32_t sites[SITES];
+	unsigned count = sites_of(log, linker, sites);
+
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t *at = linker->text + sites[i];
+		struct sb_site site;
+
+		/* The log is writable to every traced process: looked at once more. */
+		if (sites[i] < SB_SITE_BEFORE || sites[i] + SB_SITE_LENGTH > linker->size ||
+		    !sb_site_read(at, &site) ||
+		    !sb_entry_jump((uintptr_t)at,
+				   sb_thunk_set(i, &site, (uintptr_t)at + SB_SITE_LENGTH),
+				   places[i].jump))
+			return 0;
+		places[i].at = (uint8_t *)(uintptr_t)at;
+		__builtin_memcpy(places[i].was, at, SB_ENTRY_JUMP);
+	}
+	return count;
+}
+
+static void write_all(const struct place places[SITES], unsigned count, bool back)
+{
+	for (unsigned i = 0; i < count; i++)
+		__builtin_memcpy(places[i].at, back ? places[i].was : places[i].jump,
+				 SB_ENTRY_JUMP);
+}
+
+static bool all_work(const struct place places[SITES], unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!sb_thunk_works(i, places[i].at, places[i].jump))
+			return false;
+	return true;
+}
+
 void sb_linker_plant(void)
 {
 	struct sb_recorder *st = sb_self();
-	uint8_t jumps[SITES][SB_ENTRY_JUMP];
-	uint32_t sites[SITES];
+	struct place places[SITES];
 	struct linker linker;
 	uintptr_t from = UINTPTR_MAX, to = 0;
 	unsigned count;
 
 	if (!sb_load(&st->gate) || sb_load(&st->sandboxed) || !find_linker(&linker))
 		return;
-	count = sites_of(st->log, &linker, sites);
+	count = make_places(st->log, &linker, places);
 	for (unsigned i = 0; i < count; i++) {
-		uintptr_t at = (uintptr_t)linker.text + sites[i];
+		uintptr_t at = (uintptr_t)places[i].at;
 
-		/* The log is writable to every traced process: looked at once more. */
-		if (sites[i] < SB_SITE_BEFORE || sites[i] + SB_SITE_LENGTH > linker.size)
-			return;
-		planted[i].back = at + SB_SITE_LENGTH;
-		if (!sb_site_read((const uint8_t *)at, &planted[i].site) ||
-		    !sb_entry_jump(at, (uintptr_t)sb_linker_thunks + i * THUNK, jumps[i]))
-			return;
 		from = at < from ? at : from;
 		to = at + SB_ENTRY_JUMP > to ? at + SB_ENTRY_JUMP : to;
 	}
@@ -235,9 +162,9 @@ void sb_linker_plant(void)
 	 */
 	if (!count || !protect(from, to, PROT_READ | PROT_WRITE | PROT_EXEC))
 		return;
-	for (unsigned i = 0; i < count; i++)
-		__builtin_memcpy((void *)((uintptr_t)linker.text + sites[i]), jumps[i],
-				 SB_ENTRY_JUMP);
+	write_all(places, count, false);
+	if (!all_work(places, count))
+		write_all(places, count, true);
 	(void)protect(from, to, PROT_READ | PROT_EXEC);
 }
 
