@@ -27,7 +27,8 @@ struct host {
 	const char **interps; /* by row, of programs; interned */
 	bool *library;	      /* by row: one of the above */
 	struct sb_map strings;
-	int dir; /* libexec/host */
+	struct sb_map searched; /* folders that RUNPATHs name */
+	int dir;		/* libexec/host */
 	uint64_t gates;
 };
 
@@ -79,7 +80,9 @@ static int look_at_elf(struct host *h, size_t i, int fd, struct sb_err *err)
 	if (sb_elf_read(fd, f->path, &elf, &ignored) < 0)
 		return 0; /* damaged: whoever starts it will hear so */
 	h->library[i] = is_rewritten(elf);
-	if (elf->kind == SB_ELF_PROGRAM && f->mode & 0111 && !h->library[i]) {
+	if (sb_host_runpath(elf, f->path, h->spec->set->root, &h->searched) < 0)
+		rc = sb_fail(err, ENOMEM, "look at '%s'", f->path);
+	if (rc == 0 && elf->kind == SB_ELF_PROGRAM && f->mode & 0111 && !h->library[i]) {
 		h->interps[i] = sb_map_intern(&h->strings, elf->interp);
 		rc = h->interps[i] ? 0 : sb_fail(err, ENOMEM, "look at '%s'", f->path);
 	}
@@ -264,6 +267,19 @@ static int finish_dir(void *arg, const struct sb_tree_node *node, struct sb_err 
 	return 0;
 }
 
+static int make_index(struct host *h, struct sb_buf *ret, struct sb_err *err)
+{
+	auto_buf searched = SB_BUF_INIT;
+
+	sb_map_sort(&h->searched);
+	for (size_t i = 0; i < h->searched.count; i++)
+		if ((i && sb_buf_putc(&searched, ':') < 0) ||
+		    sb_buf_puts(&searched, h->searched.entries[i].key) < 0)
+			return sb_fail(err, ENOMEM, "make '" SB_HOST_DIR "'");
+	return sb_host_index(h->files, h->count, h->script, h->spec->library_path, searched.s, ret,
+			     err);
+}
+
 static int write_all(struct host *h, struct sb_manifest *m, struct sb_err *err)
 {
 	const struct timespec times[2] = {*h->spec->when, *h->spec->when};
@@ -281,8 +297,7 @@ static int write_all(struct host *h, struct sb_manifest *m, struct sb_err *err)
 		if (h->library[i])
 			rc = rewrite(h, i, false, err);
 	if (rc >= 0)
-		rc = sb_host_index(h->files, h->count, h->script, h->spec->library_path, &index,
-				   err);
+		rc = make_index(h, &index, err);
 	if (rc == 0)
 		rc = write_bytes(h, "index", &index, 0644, m->index_sha256, err);
 	if (rc == 0)
@@ -325,5 +340,6 @@ int sb_host_write(const struct sb_host_spec *spec, struct sb_manifest_file *file
 	free(h.library);
 	free(h.interps);
 	sb_map_free(&h.strings);
+	sb_map_free(&h.searched);
 	return rc;
 }

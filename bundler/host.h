@@ -7,9 +7,11 @@
 
 #include <time.h>
 
+#include "bundler/elf.h"
 #include "bundler/fileset.h"
 #include "bundler/manifest.h"
 #include "bundler/remark.h"
+#include "common/map.h"
 
 struct sb_host_spec {
 	const struct sb_fileset *set; /* what the payload was made from */
@@ -24,6 +26,14 @@ struct sb_host_spec {
 int sb_host_write(const struct sb_host_spec *spec, struct sb_manifest_file *files, size_t count,
 		  struct sb_manifest *m, struct sb_err *err);
 
-/* bundler/host_index.c: the index of these rows, appended. `script`: by row, whether it is one. */
+/*
+ * bundler/host_index.c: the index of these rows, appended. `script`: by row, whether it is one;
+ * `searched`: folders of RUNPATHs, parted by ':', or NULL.
+ */
 int sb_host_index(const struct sb_manifest_file *files, size_t count, const bool *script,
-		  const char *library_path, struct sb_buf *ret, struct sb_err *err);
+		  const char *library_path, const char *searched, struct sb_buf *ret,
+		  struct sb_err *err);
+
+/* bundler/host_runpath.c: adds the folders that this file has looked into. 0 or -ENOMEM. */
+int sb_host_runpath(const struct sb_elf *elf, const char *path, const char *root,
+		    struct sb_map *dirs);

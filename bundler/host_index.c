@@ -64,7 +64,7 @@ struct builder {
 	struct sb_index_entry *entries;
 	uint32_t *slots, slot_count;
 	uint32_t count;
-	uint32_t library_path, library_path_len;
+	uint32_t library_path, library_path_len, searched, searched_len;
 };
 
 static int add_string(struct builder *b, const char *s, uint32_t *ret, uint32_t *ret_len)
@@ -102,6 +102,7 @@ static int finish(struct builder *b, struct sb_buf *ret)
 	head.entries = head.slots + b->slot_count * (uint32_t)sizeof *b->slots;
 	head.strings = head.entries + b->count * (uint32_t)sizeof *b->entries;
 	head.library_path = head.strings + b->library_path;
+	head.searched = head.strings + b->searched;
 	head.size = head.strings + (uint32_t)b->strings.len;
 	for (uint32_t i = 0; i < b->count; i++) {
 		b->entries[i].path += head.strings;
@@ -115,7 +116,8 @@ static int finish(struct builder *b, struct sb_buf *ret)
 }
 
 int sb_host_index(const struct sb_manifest_file *files, size_t count, const bool *script,
-		  const char *library_path, struct sb_buf *ret, struct sb_err *err)
+		  const char *library_path, const char *searched, struct sb_buf *ret,
+		  struct sb_err *err)
 {
 	struct builder b = {.slot_count = 16};
 	int rc = 0;
@@ -131,6 +133,8 @@ int sb_host_index(const struct sb_manifest_file *files, size_t count, const bool
 	if (rc == 0)
 		rc = add_string(&b, library_path ? library_path : "", &b.library_path,
 				&b.library_path_len);
+	if (rc == 0)
+		rc = add_string(&b, searched ? searched : "", &b.searched, &b.searched_len);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		if (!is_for_target(&files[i]))
 			rc = add(&b, &files[i], script[i]);

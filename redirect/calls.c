@@ -110,7 +110,8 @@ static long redirect_absent(struct sb_call *c, const struct sb_shape *s,
 	if ((opens || how & SB_LINKER) && place->opaque &&
 	    !(s->kind == SB_OPEN && sb_writes(flags)))
 		return -ENOENT;
-	if (how & SB_LINKER && is_linkers(path))
+	if (how & SB_LINKER &&
+	    (is_linkers(path) || (s->kind == SB_OPEN && sb_library_is_ours(path))))
 		return -ENOENT;
 	return place->path ? end_with(c, s, place->path, place) : sb_as_is(how);
 }

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define SB_INDEX_MAGIC "sbindex3"
+#define SB_INDEX_MAGIC "sbindex4"
 
 /* Below the bundle. START is the program of redirect/; ROOT mirrors the payload, with START hard
  * linked in the place of each program that needs it, and rewritten libraries. */
@@ -34,6 +34,7 @@ struct sb_index_head {
 	uint32_t slot_count, entry_count;
 	uint32_t slots, entries, strings;
 	uint32_t library_path; /* LD_LIBRARY_PATH of what was traced; "" none */
+	uint32_t searched;     /* folders that RUNPATHs name, parted by ':' */
 };
 
 enum sb_index_type { SB_INDEX_FILE, SB_INDEX_DIR, SB_INDEX_LINK };

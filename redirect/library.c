@@ -57,6 +57,78 @@ const char *sb_library_first(const char *path, struct sb_place *place)
 	return NULL;
 }
 
+/* Subdirectories that the dynamic linker looks into by itself, by what the processor can do. */
+static bool is_variant(const char *name, size_t len)
+{
+	static const char *const names[] = {"glibc-hwcaps", "x86-64-v2", "x86-64-v3",
+					    "x86-64-v4",    "tls",	 "haswell",
+					    "avx512_1",	    "xeon_phi",	 "x86_64"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (sb_strlen(names[i]) == len && sb_starts(name, names[i]))
+			return true;
+	return false;
+}
+
+/* Of `len` bytes, without "//", "/." and what ".." takes; its new length. */
+static size_t clean(char *dir, size_t len)
+{
+	size_t to = 0;
+
+	for (size_t from = 0, n; from < len; from += n) {
+		for (n = 1; from + n < len && dir[from + n] != '/'; n++)
+			;
+		if (n == 1 || (n == 2 && dir[from + 1] == '.'))
+			continue;
+		if (n == 3 && dir[from + 1] == '.' && dir[from + 2] == '.') {
+			while (to && dir[--to] != '/')
+				;
+			continue;
+		}
+		for (size_t i = 0; i < n; i++)
+			dir[to++] = dir[from + i];
+	}
+	dir[to] = 0;
+	return to;
+}
+
+static bool is_searched(char *dir, size_t len)
+{
+	const char *list = sb_here.base + sb_here.index->searched, *base;
+
+	len = clean(dir, len);
+	for (base = sb_basename(dir); len > 1 && is_variant(base, sb_strlen(base));
+	     base = sb_basename(dir)) {
+		len -= sb_strlen(base) + 1;
+		dir[len] = 0;
+	}
+	for (const char *end; *list; list = *end ? end + 1 : end) {
+		end = end_of(list);
+		if ((size_t)(end - list) == len && sb_starts(list, dir))
+			return true;
+	}
+	return false;
+}
+
+/* By the name that was given, and by where links of the payload lead from there. */
+__attribute__((noinline)) bool sb_library_is_ours(const char *path)
+{
+	size_t len = (size_t)(sb_basename(path) - path), at = 0;
+	struct sb_place place;
+	char dir[SB_PATH_MAX];
+	const char *so = path + len;
+
+	place.size = 0;
+	while (*so && !sb_starts(so, ".so"))
+		so++;
+	if (!*so || !sb_here.base[sb_here.index->searched] || path[0] != '/' || len < 2 ||
+	    !sb_put(dir, sizeof(dir), &at, path, len - 1))
+		return false;
+	if (sb_look(dir, true, &place) && place.path && is_searched(place.path, place.len))
+		return true;
+	return is_searched(dir, len - 1);
+}
+
 static bool is_ours(const char *dir, size_t len)
 {
 	static struct sb_place place;

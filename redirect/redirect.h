@@ -136,10 +136,13 @@ const char *sb_place_in_layer(struct sb_place *place);
 
 /*
  * redirect/library.c: the real path of what a recorded LD_LIBRARY_PATH has for a library that the
- * dynamic linker looks for in a default directory, or NULL. sb_library_filter() leaves of a
- * LD_LIBRARY_PATH what is the payload's (false: nothing, or it is too long), until it is restored.
+ * dynamic linker looks for in a default directory, or NULL. sb_library_is_ours(): whether a name
+ * that the payload lacks is one of a library where only the payload's count. sb_library_filter()
+ * leaves of a LD_LIBRARY_PATH what is the payload's (false: nothing, or it is too long), until it
+ * is restored.
  */
 const char *sb_library_first(const char *path, struct sb_place *place);
+bool sb_library_is_ours(const char *path);
 bool sb_library_filter(char *value);
 void sb_library_restore(void);
 

@@ -86,6 +86,32 @@ if command -v cc >/dev/null; then
 	done
 fi
 
+# --- and those that a RUNPATH names count with what the bundle has of them
+if command -v cc >/dev/null; then
+	lacks() { expect_match 'libanswer.so: cannot open shared object file' b/lacks/bin/by-runpath; }
+	mkdir named && cp away/lib/libanswer.so named/ && ln -s named by-link
+	for path in "$PWD/named" "$PWD/named/..//./named/" "$PWD/by-link" '$ORIGIN/named' '${ORIGIN}/by-link:/no/such'; do
+		cc -o by-runpath main.c -Lnamed -lanswer -Wl,-rpath,"$path"
+		check "$path: it finds its library" expect_status 42 ./by-runpath
+		sidebundle create --force --out-dir b --name lacks --run-mode host --from-host "$PWD/by-runpath" --exclude "$PWD/**/libanswer.so" >/dev/null 2>&1
+		check "$path: but not this machine's, where the bundle lacks it" lacks
+		sidebundle create --force --out-dir b --name has --run-mode host --from-host "$PWD/by-runpath" >/dev/null 2>&1
+		rm named/libanswer.so
+		check "$path: and the bundle's where it has it" expect_status 42 b/has/bin/by-runpath
+		cp away/lib/libanswer.so named/
+	done
+	cat >open.c <<-'END'
+		#include <dlfcn.h>
+		#include <stdio.h>
+		int main(int argc, char **argv) { puts(dlopen(argv[argc - 1], RTLD_NOW) ? "loaded" : dlerror()); }
+	END
+	cc -o open open.c -ldl -Wl,-rpath,"$PWD/named"
+	check "a program that loads by name" create open --from-host "$PWD/open"
+	check "what this machine has there does not count" expect_match 'cannot open shared object' b/open/bin/open libanswer.so
+	mkdir named/plugins && cp away/lib/libanswer.so named/plugins/
+	check "but what the user names elsewhere does" expect_output loaded b/open/bin/open "$PWD/named/plugins/libanswer.so"
+fi
+
 # --- libraries that only LD_LIBRARY_PATH leads to
 if command -v cc >/dev/null; then
 	mkdir libs && cp away/lib/libanswer.so libs/

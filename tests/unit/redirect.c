@@ -57,7 +57,9 @@ static void set_up(void)
 	static const bool script[ROWS];
 	struct sb_err err = SB_ERR_INIT;
 
-	cr_assert(eq(int, sb_host_index(rows, ROWS, script, NULL, &bytes, &err), 0));
+	cr_assert(eq(int,
+		     sb_host_index(rows, ROWS, script, NULL, "/opt/app/lib:/srv/lib", &bytes, &err),
+		     0));
 	sb_here.base = bytes.s;
 	sb_here.index = (const struct sb_index_head *)bytes.s;
 	sb_here.slots = (const uint32_t *)(bytes.s + sb_here.index->slots);
