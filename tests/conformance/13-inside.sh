@@ -27,6 +27,8 @@ with_libc_of() { # ROOT LINKER LIBRARY...
 }
 with_libc_of bullseye ld-2.31.so
 with_libc_of trixie ld-linux-x86-64.so.2
+# It is there for check-all alone.
+[ ! -d "$SB_ROOTS/sid" ] || with_libc_of sid ld-linux-x86-64.so.2
 
 # Where the dynamic linker finds nothing, it looks whether there is such a directory at all.
 searched() {

@@ -102,6 +102,8 @@ int main(int argc, char **argv)
 	snprintf(fifo, sizeof(fifo), "%s/fifo", argv[1]);
 	if (mkfifo(fifo, 0600))
 		fail("mkfifo", fifo);
+	/* Whoever started us in the background may have had it ignored. */
+	signal(SIGINT, SIG_DFL);
 	pthread_barrier_init(&ready, NULL, 2);
 	run(before_open, 0);
 	alarm(10);
