@@ -70,6 +70,13 @@ static bool is_go(int fd)
 	return n > 0 && memmem(head, (size_t)n, note, sizeof note) != NULL;
 }
 
+static enum sb_host_gap gap_of(const struct sb_elf *elf, int fd)
+{
+	if (elf->kind == SB_ELF_STATIC || elf->kind == SB_ELF_STATIC_PIE)
+		return SB_GAP_STATIC;
+	return elf->kind == SB_ELF_PROGRAM && is_go(fd) ? SB_GAP_GO : SB_GAP_NONE;
+}
+
 static int look_at_elf(struct host *h, size_t i, int fd, struct sb_err *err)
 {
 	struct sb_manifest_file *f = &h->files[i];
@@ -86,9 +93,9 @@ static int look_at_elf(struct host *h, size_t i, int fd, struct sb_err *err)
 		h->interps[i] = sb_map_intern(&h->strings, elf->interp);
 		rc = h->interps[i] ? 0 : sb_fail(err, ENOMEM, "look at '%s'", f->path);
 	}
-	bool alone = elf->kind == SB_ELF_STATIC || elf->kind == SB_ELF_STATIC_PIE ||
-		     (elf->kind == SB_ELF_PROGRAM && is_go(fd));
-	if (rc == 0 && alone && f->mode & 0111 && h->spec->remarks &&
+	if (f->mode & 0111)
+		f->host_gap = gap_of(elf, fd);
+	if (rc == 0 && f->host_gap && h->spec->remarks &&
 	    sb_remark(h->spec->remarks, SB_REMARK_STATIC, f->path, NULL) < 0)
 		rc = sb_fail(err, ENOMEM, "look at '%s'", f->path);
 	sb_elf_free(elf);
@@ -212,6 +219,8 @@ static int put_start(struct host *h, size_t i, struct sb_err *err)
 	size_t linker = rc < 0 ? h->count : row_of(h, real.s);
 
 	rc = linker < h->count ? rewrite(h, linker, true, err) : 0;
+	if (rc == 0)
+		f->host_gap = SB_GAP_LINKER;
 	if (rc <= 0)
 		return rc == 0 && h->spec->remarks &&
 				       sb_remark(h->spec->remarks, SB_REMARK_LINKER, f->path,
@@ -312,9 +321,11 @@ static int tell_all(struct host *h, struct sb_err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < h->count && rc == 0 && h->spec->remarks; i++) {
+	for (size_t i = 0; i < h->count && rc == 0; i++) {
 		rc = look_at(h, i, err);
-		if (rc == 0 && h->interps[i] &&
+		if (h->interps[i])
+			h->files[i].host_gap = SB_GAP_LINKER;
+		if (rc == 0 && h->interps[i] && h->spec->remarks &&
 		    sb_remark(h->spec->remarks, SB_REMARK_LINKER, h->files[i].path, NULL) < 0)
 			rc = sb_fail(err, ENOMEM, "make '" SB_HOST_DIR "'");
 	}

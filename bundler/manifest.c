@@ -81,3 +81,10 @@ void sb_manifest_free(struct sb_manifest *m)
 	free(m->store);
 	free(m);
 }
+
+const char *sb_host_gap_name(enum sb_host_gap gap)
+{
+	static const char *const names[SB_GAP_COUNT] = {NULL, "static", "go", "linker"};
+
+	return names[gap];
+}

@@ -30,6 +30,18 @@ enum sb_host_part {
 	SB_HOST_LIBRARY, /* a rewritten copy: host_sha256 */
 };
 
+/* What host mode cannot do for a program. */
+enum sb_host_gap {
+	SB_GAP_NONE,
+	SB_GAP_STATIC, /* it asks the kernel itself: what it looks up is not redirected */
+	SB_GAP_GO,     /* the same, although it has a dynamic linker */
+	SB_GAP_LINKER, /* it is run through its dynamic linker: only its libraries are the bundle's
+			*/
+	SB_GAP_COUNT
+};
+/* "static"; NULL for none. */
+const char *sb_host_gap_name(enum sb_host_gap gap);
+
 struct sb_manifest_file {
 	const char *path; /* absolute, in the payload */
 	enum sb_item_type type;
@@ -42,6 +54,7 @@ struct sb_manifest_file {
 	const char *target;  /* of a link */
 	const char *same_as; /* path of the file that this one is a hard link to; NULL none */
 	enum sb_host_part host;
+	enum sb_host_gap host_gap;
 	char host_sha256[SB_SHA256_HEX];
 	const char *package; /* "coreutils=9.1-1"; NULL unknown */
 	const struct sb_reason *reasons;

@@ -188,11 +188,28 @@ static int take_reasons(struct reader *r, const cJSON *object, struct sb_manifes
 	return 0;
 }
 
+static int take_gap(struct reader *r, const cJSON *object, enum sb_host_gap *ret)
+{
+	const char *name = NULL;
+	int rc = optional(r, object, "host_gap", &name);
+
+	if (rc < 0 || !name)
+		return rc;
+	for (int gap = SB_GAP_NONE + 1; gap < SB_GAP_COUNT; gap++)
+		if (strcmp(name, sb_host_gap_name((enum sb_host_gap)gap)) == 0) {
+			*ret = (enum sb_host_gap)gap;
+			return 0;
+		}
+	return bad(r, "host_gap", "of no kind that is known");
+}
+
 static int take_host(struct reader *r, const cJSON *object, struct sb_manifest_file *f)
 {
 	const char *start = NULL;
-	int rc = optional(r, object, "host", &start);
+	int rc = take_gap(r, object, &f->host_gap);
 
+	if (rc == 0)
+		rc = optional(r, object, "host", &start);
 	if (rc == 0 && start) {
 		f->host = SB_HOST_PROGRAM;
 		return strcmp(start, "start") == 0 ? 0 : bad(r, "host", "not 'start'");

@@ -76,6 +76,7 @@ static void write_file(struct sb_json *json, const struct sb_manifest_file *f)
 		member(json, "host", "start");
 	if (f->host == SB_HOST_LIBRARY)
 		member(json, "host_sha256", f->host_sha256);
+	member(json, "host_gap", sb_host_gap_name(f->host_gap));
 	member(json, "package", f->package);
 	write_reasons(json, f);
 	sb_json_shut(json, '}');

@@ -32,19 +32,6 @@ void sb_create_warn(const struct sb_remarks *remarks)
 	}
 }
 
-static void print_size(uint64_t size)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	double value = (double)size;
-	int unit = 0;
-
-	while (value >= 1000 && unit < 4) {
-		value /= 1024;
-		unit++;
-	}
-	printf("%9.*f %-3s", unit ? 1 : 0, value, units[unit]);
-}
-
 static uint64_t size_of(const struct sb_item *item)
 {
 	return item->type == SB_ITEM_FILE ? (uint64_t)item->st.st_size : 0;
@@ -71,10 +58,10 @@ static void print_reasons(const struct sb_draft *draft)
 	for (int why = 0; why < SB_WHY_COUNT; why++) {
 		if (!counts[why])
 			continue;
-		print_size(sizes[why]);
+		sb_print_size(sizes[why]);
 		printf("  %7zu  %s\n", counts[why], sb_why_name((enum sb_why)why));
 	}
-	print_size(all);
+	sb_print_size(all);
 	printf("  %7zu  in all\n", files);
 }
 
@@ -99,7 +86,7 @@ static void print_largest(const struct sb_draft *draft)
 	qsort(items, count, sizeof *items, by_size);
 	puts("largest:");
 	for (size_t i = 0; i < count && i < LARGEST && size_of(items[i]); i++) {
-		print_size(size_of(items[i]));
+		sb_print_size(size_of(items[i]));
 		fputs("  ", stdout);
 		sb_print_name(items[i]->path);
 		putchar('\n');
@@ -161,7 +148,7 @@ void sb_create_summary(const struct sb_draft *draft, const char *place, bool dry
 	for (size_t i = 0; i < draft->set->count; i++) {
 		const struct sb_item *item = &draft->set->items[i];
 
-		print_size(size_of(item));
+		sb_print_size(size_of(item));
 		fputs("  ", stdout);
 		sb_print_name(item->path);
 		if (item->type == SB_ITEM_LINK) {

@@ -55,3 +55,16 @@ void sb_outcome_word(int outcome, char *ret, size_t size)
 	else
 		(void)snprintf(ret, size, "%d", outcome);
 }
+
+void sb_print_size(uint64_t size)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)size;
+	int unit = 0;
+
+	while (value >= 1000 && unit < 4) {
+		value /= 1024;
+		unit++;
+	}
+	printf("%9.*f %-3s", unit ? 1 : 0, value, units[unit]);
+}

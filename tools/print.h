@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The next character of a name as it is printed. */
 struct sb_print_piece {
@@ -22,3 +23,6 @@ void sb_print_name(const char *s);
 
 /* "ok", "ENOENT", "?" where it is not known. */
 void sb_outcome_word(int outcome, char *ret, size_t size);
+
+/* "    1.5 MiB": always as wide. */
+void sb_print_size(uint64_t size);

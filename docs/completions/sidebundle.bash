@@ -4,7 +4,7 @@ _sidebundle() {
 	cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		trace | show | diff | merge | deps | create | run | verify | doctor) command=${COMP_WORDS[i]}; break ;;
+		trace | show | diff | merge | deps | create | run | inspect | verify | doctor) command=${COMP_WORDS[i]}; break ;;
 		esac
 	done
 	case $prev in
@@ -16,7 +16,7 @@ _sidebundle() {
 	-f | --format)
 		case $command in
 		show) COMPREPLY=($(compgen -W 'table paths json' -- "$cur")) ;;
-		diff | doctor) COMPREPLY=($(compgen -W 'table json' -- "$cur")) ;;
+		diff | doctor | inspect) COMPREPLY=($(compgen -W 'table json' -- "$cur")) ;;
 		deps) COMPREPLY=($(compgen -W 'tree paths json' -- "$cur")) ;;
 		esac
 		return
@@ -33,7 +33,7 @@ _sidebundle() {
 		'') own=--version ;;
 		trace) own='--backend --output --timeout --wait-all --io-uring --include --exclude' ;;
 		show) own='--kind --format --null --failed --as-named --tree' ;;
-		doctor) own=--format ;;
+		doctor | inspect) own=--format ;;
 		diff) own='--kind --format' ;;
 		merge) own=--output ;;
 		deps) own='--format --trace-root' ;;
@@ -44,7 +44,7 @@ _sidebundle() {
 		esac
 		COMPREPLY=($(compgen -W "$common $own" -- "$cur"))
 	elif [ -z "$command" ]; then
-		COMPREPLY=($(compgen -W 'trace show diff merge deps create run verify doctor' -- "$cur"))
+		COMPREPLY=($(compgen -W 'trace show diff merge deps create run inspect verify doctor' -- "$cur"))
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi

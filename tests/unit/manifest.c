@@ -22,6 +22,7 @@ static const struct sb_manifest_file files[] = {
 	 .original = 0644,
 	 .mtime = 9,
 	 .mtime_ns = 1,
+	 .host_gap = SB_GAP_STATIC,
 	 .package = "x=1",
 	 .reasons = reasons,
 	 .reason_count = 3},
