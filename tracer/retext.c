@@ -375,11 +375,11 @@ static int rewrite_sites(struct work *w, struct sb_err *err)
 {
 	const uint8_t *code = w->bytes + w->text->p_offset, *end = code + w->text->p_filesz;
 
-	for (const uint8_t *p = code + SITE; (p = memmem(p, (size_t)(end - p), "\x0f\x05", 2));
-	     p++) {
-		uint64_t address = w->text->p_vaddr + (uint64_t)(p - code);
+	/* By its second byte, which is the rarer one: all of libc is searched at each start. */
+	for (const uint8_t *p = code + SITE; (p = memchr(p, 0x05, (size_t)(end - p))); p++) {
+		uint64_t address = w->text->p_vaddr + (uint64_t)(p - 1 - code);
 
-		if (!rewrite_site(w, address))
+		if (p[-1] == 0x0f && !rewrite_site(w, address))
 			return sb_fail(err, SB_ESAID, "a system call at %#llx is made otherwise",
 				       (unsigned long long)address);
 	}
