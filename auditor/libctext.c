@@ -7,7 +7,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/limits.h>
 #include <linux/sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -250,11 +249,12 @@ void sb_libctext_give_back(void)
 static long open_file(const struct sb_recorder *st)
 {
 	size_t len = (size_t)(sb_basename(st->log_path) - st->log_path), at = 0;
-	char path[PATH_MAX];
+	size_t size = len + sizeof(SB_LIBCTEXT_NAME);
+	/* As much as it takes: one more page of the stack would be a page fault. */
+	char *path = __builtin_alloca(size);
 
-	if (!sb_put(path, sizeof(path), &at, st->log_path, len) ||
-	    !sb_puts(path, sizeof(path), &at, SB_LIBCTEXT_NAME))
-		return -1;
+	(void)sb_put(path, size, &at, st->log_path, len);
+	(void)sb_puts(path, size, &at, SB_LIBCTEXT_NAME);
 	return sb_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
 }
 
@@ -284,15 +284,14 @@ static bool fits(const struct link_map *map, long fd)
 static bool take(const struct link_map *map, long fd)
 {
 	uintptr_t *slots = (uintptr_t *)(map->l_addr + table.slots);
-	void *location = sb_map_symbol(map, "__errno_location");
 	long place = (long)(map->l_addr + table.text);
 
-	if (!location || sb_raw(SYS_mmap, place, (long)table.size, PROT_READ | PROT_EXEC,
-				MAP_PRIVATE | MAP_FIXED, fd, 0) != place)
+	if (sb_raw(SYS_mmap, place, (long)table.size, PROT_READ | PROT_EXEC,
+		   MAP_PRIVATE | MAP_FIXED, fd, 0) != place)
 		return false;
 	now.base = map->l_addr;
 	sb_next_in(map);
-	sb_errno_at((int *(*)(void))location);
+	sb_errno_at((int *(*)(void))(map->l_addr + table.errno_at));
 	sb_libctext_after_syscall = map->l_addr + table.after_syscall;
 	sb_libctext_clone = map->l_addr + table.clone;
 	sb_libctext_dlmopen = map->l_addr + table.dlmopen;

@@ -51,6 +51,7 @@ struct sb_libctext {
 	uint64_t after_syscall; /* where syscall(2) goes on, the result in rax */
 	uint64_t clone;		/* makes the call, and goes on behind it */
 	uint64_t dlmopen;	/* goes on with it */
+	uint64_t errno_at;	/* __errno_location: not searched for in each process */
 	uint32_t sites;
 	uint32_t pad_;
 	struct {

@@ -399,6 +399,7 @@ int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err 
 {
 	struct work w = {.bytes = bytes, .size = size};
 	size_t start = ret->len;
+	struct range f;
 	int rc = look_at(&w, err);
 
 	if (rc == 0)
@@ -413,8 +414,10 @@ int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err 
 	for (unsigned i = 0; i < ENTRIES; i++)
 		if (!rewrite_entry(&w, &entries[i]))
 			return sb_fail(err, SB_ESAID, "%s begins otherwise", entries[i].name);
-	if (!rewrite_syscall(&w) || !rewrite_clone(&w) || !rewrite_dlmopen(&w))
+	if (!rewrite_syscall(&w) || !rewrite_clone(&w) || !rewrite_dlmopen(&w) ||
+	    !find_function(&w, "__errno_location", &f))
 		return sb_fail(err, SB_ESAID, "syscall, clone or dlmopen is made otherwise");
+	w.table.errno_at = f.from;
 	rc = rewrite_sites(&w, err);
 	if (rc == 0 && sb_buf_add(ret, &w.table, sizeof w.table) < 0)
 		rc = sb_fail(err, ENOMEM, "copy libc's text");
