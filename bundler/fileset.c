@@ -225,6 +225,39 @@ static int note_hop(void *arg, const char *link, const char *target, struct sb_e
 	return sb_map_adds(hops, link, NULL) ? 0 : sb_fail(err, ENOMEM, "follow '%s'", link);
 }
 
+/* A directory that a path goes into and out of again (in/../lib) has to be there, too. */
+static int add_ways(struct sb_fileset *fs, const char *path, struct sb_err *err)
+{
+	struct sb_reason why = {.why = SB_WHY_PARENT, .from = path};
+
+	for (const char *up = strstr(path, "/.."); up; up = strstr(up + 1, "/..")) {
+		if (up == path || (up[3] && up[3] != '/'))
+			continue;
+		auto_free char *way = strndup(path, (size_t)(up - path));
+		if (!way)
+			return sb_fail(err, ENOMEM, "add '%s'", path);
+		int rc = sb_fileset_add(fs, way, 0, &why, NULL, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* What a link says, from where it stands. */
+static int add_ways_of_link(struct sb_fileset *fs, const char *link, struct sb_err *err)
+{
+	const char *target = sb_fileset_find(fs, link)->target;
+	auto_buf full = SB_BUF_INIT;
+
+	if (!target || !strstr(target, "/.."))
+		return 0;
+	if (target[0] != '/' &&
+	    sb_buf_printf(&full, "%.*s/", (int)(strrchr(link, '/') - link), link) < 0)
+		return sb_fail(err, ENOMEM, "follow '%s'", link);
+	return sb_buf_puts(&full, target) < 0 ? sb_fail(err, ENOMEM, "follow '%s'", link)
+					      : add_ways(fs, full.s, err);
+}
+
 static int add_hops(struct sb_fileset *fs, const struct sb_map *hops, const char *real,
 		    struct sb_err *err)
 {
@@ -236,6 +269,8 @@ static int add_hops(struct sb_fileset *fs, const struct sb_map *hops, const char
 
 		if (rc == 0)
 			rc = add_one(fs, link, NULL, false, &why, err);
+		if (rc >= 0)
+			rc = add_ways_of_link(fs, link, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -300,6 +335,8 @@ int sb_fileset_add(struct sb_fileset *fs, const char *path, unsigned flags,
 		rc = add_hops(fs, &hops, real.s, err);
 		if (rc == 0)
 			rc = add_parents(fs, real.s, false, err);
+		if (rc == 0)
+			rc = add_ways(fs, path, err);
 	}
 	if (rc == 0)
 		rc = add_one(fs, real.s, NULL, false, why, err);

@@ -27,7 +27,8 @@ static void set_up(void)
 	cr_assert_not_null(mkdtemp(root));
 	shell("mkdir -p usr/lib usr/bin opt && ln -s usr/lib lib && ln -s /usr/bin bin && "
 	      "echo x >usr/lib/libx.so.1.2 && ln -s libx.so.1.2 usr/lib/libx.so.1 && "
-	      "mkfifo opt/fifo && ln -s loop opt/loop && ln -s /nowhere opt/dangling");
+	      "mkfifo opt/fifo && ln -s loop opt/loop && ln -s /nowhere opt/dangling && "
+	      "ln -s ../usr/lib/../bin opt/out");
 	cr_assert_eq(sb_fileset_new(root, &set, &err), 0, "%s", err.msg);
 }
 
@@ -79,6 +80,14 @@ Test(fileset, brings_links_and_directories)
 	cr_assert_eq(sb_fileset_find(set, "/usr")->reasons[0].why, SB_WHY_PARENT);
 }
 
+/* The kernel goes into a directory before it climbs out of it. */
+Test(fileset, brings_what_is_only_passed_through)
+{
+	cr_assert_eq(add("/opt/out", 0, NULL), 1);
+	sb_fileset_sort(set);
+	cr_assert_str_eq(paths(), "/ /opt /opt/out /usr /usr/bin /usr/lib");
+}
+
 Test(fileset, table)
 {
 	static const struct {
@@ -90,16 +99,16 @@ Test(fileset, table)
 		{"/", 0, 1, "/"},
 		{"/usr", 0, 1, "/ /usr"},
 		{"/usr/.", 0, 0, "/ /usr"},
-		{"/usr/lib/../bin", 0, 1, "/ /usr /usr/bin"},
-		{"/bin", SB_FILESET_NOFOLLOW, 1, "/ /usr /usr/bin /bin"},
-		{"/bin", 0, 0, "/ /usr /usr/bin /bin"},
-		{"/bin/none", 0, -ENOENT, "/ /usr /usr/bin /bin"},
-		{"/opt/dangling", 0, -ENOENT, "/ /usr /usr/bin /bin"},
-		{"/opt/loop", 0, -ELOOP, "/ /usr /usr/bin /bin"},
-		{"/opt/fifo", 0, -ENOTSUP, "/ /usr /usr/bin /bin"},
-		{"/usr/lib/libx.so.1.2/x", 0, -ENOTDIR, "/ /usr /usr/bin /bin"},
+		{"/usr/lib/../bin", 0, 1, "/ /usr /usr/lib /usr/bin"},
+		{"/bin", SB_FILESET_NOFOLLOW, 1, "/ /usr /usr/lib /usr/bin /bin"},
+		{"/bin", 0, 0, "/ /usr /usr/lib /usr/bin /bin"},
+		{"/bin/none", 0, -ENOENT, "/ /usr /usr/lib /usr/bin /bin"},
+		{"/opt/dangling", 0, -ENOENT, "/ /usr /usr/lib /usr/bin /bin"},
+		{"/opt/loop", 0, -ELOOP, "/ /usr /usr/lib /usr/bin /bin"},
+		{"/opt/fifo", 0, -ENOTSUP, "/ /usr /usr/lib /usr/bin /bin"},
+		{"/usr/lib/libx.so.1.2/x", 0, -ENOTDIR, "/ /usr /usr/lib /usr/bin /bin"},
 		{"/opt/dangling", SB_FILESET_NOFOLLOW, 1,
-		 "/ /usr /usr/bin /bin /opt /opt/dangling"},
+		 "/ /usr /usr/lib /usr/bin /bin /opt /opt/dangling"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
