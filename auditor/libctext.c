@@ -220,14 +220,14 @@ static int enter_open_nocancel(const char *path, int flags, unsigned mode)
 /* --- how it comes there ----------------------------------------------------------------------- */
 
 /*
- * Not where we may make no call that ld.so would not make, nor where a guard sees it all; nor where
- * the image began again for another reason: it shall not do so for ever.
+ * Not where we may make no call that ld.so would not make, nor under a guard without a page to call
+ * from; nor where the image began again for another reason: it shall not do so for ever.
  */
 void sb_libctext_begin(void)
 {
 	struct sb_recorder *st = sb_self();
 
-	if (!sb_load(&st->log->libctext) || st->guarded || sb_load(&st->sandboxed) ||
+	if (!sb_load(&st->log->libctext) || (st->guarded && !st->gate) || sb_load(&st->sandboxed) ||
 	    sb_flag(st, 'p') || sb_flag(st, 'm') || sb_flag(st, 't') || !sb_image_auxv(AT_BASE))
 		return;
 	now.part = sb_env_preload_part(sb_image.envp, st->modules);
@@ -290,6 +290,7 @@ static bool take(const struct link_map *map, long fd)
 		   MAP_PRIVATE | MAP_FIXED, fd, 0) != place)
 		return false;
 	now.base = map->l_addr;
+	sb_store(&sb_self()->alone, 1);
 	sb_next_in(map);
 	sb_errno_at((int *(*)(void))(map->l_addr + table.errno_at));
 	sb_libctext_after_syscall = map->l_addr + table.after_syscall;

@@ -356,5 +356,5 @@ uint8_t sb_record_existed(int dirfd, const char *path)
 
 bool sb_recorder_audited(void)
 {
-	return sb_shared_state() != NULL;
+	return sb_shared_state() != NULL || sb_load(&sb_self()->alone);
 }

@@ -83,6 +83,7 @@ struct sb_recorder {
 	uint32_t hidden;   /* our variables are out of the program's sight */
 	uint32_t below;	   /* enum sb_below: told where libc calls the kernel */
 	uint32_t planted;  /* the detours in libc were tried, see preload/plant.h */
+	uint32_t alone;	   /* the audit module does for the preload, see auditor/libctext.h */
 	uint32_t unnamed;  /* it was told that a name could not be made out */
 	uint32_t too_deep; /* the working directory's name is longer than any that can be told */
 	uint32_t sought;   /* families of those that come later, as far as they were tried */

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/log.h"
 #include "preload/environ.h"
 #include "preload/inspect.h"
+#include "tracer/retext.h"
 
 /* The kernel follows no more first lines than this. */
 #define SCRIPTS_MOST 5
@@ -109,6 +111,16 @@ static void decide_guarded(const struct sb_program *program, struct sb_env_want 
 	want->preload = true;
 	want->audit = SB_GUARDED_AUDIT;
 	want->trace = !program->gains && !(info & (SB_PROG_FOREIGN | SB_PROG_SANITIZER));
+}
+
+void sb_audit_text(struct sb_log_file *log)
+{
+	struct sb_err why = SB_ERR_INIT;
+
+	if (sb_retext_file(sb_log_dir(log), &why) == 0)
+		sb_log_head(log)->libctext = 1;
+	else
+		sb_log(SB_LOG_DEBUG, "libc's text stays as it is: %s", why.msg);
 }
 
 int sb_audit_plan(const struct sb_trace_spec *spec, struct sb_log_file *log, struct sb_sink *sink,

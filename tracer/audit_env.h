@@ -21,6 +21,8 @@ struct sb_audit_plan {
 
 /* The directory of our modules, for backend `who`: fails where one of them is missing. */
 int sb_audit_modules(const char *who, const char *libexec, struct sb_buf *ret, struct sb_err *err);
+/* Makes a text for libc beside the log, where that can be: one module then does for two. */
+void sb_audit_text(struct sb_log_file *log);
 /*
  * Fills *ret, and tells the sink what the kernel will do: the exec of the program, and of each
  * interpreter that its first line names; and the blind spot, where it is one. `guarded`: that is

@@ -17,7 +17,6 @@
 #include "tracer/collect.h"
 #include "tracer/logfile.h"
 #include "tracer/proc.h"
-#include "tracer/retext.h"
 #include "tracer/tend.h"
 
 /* More records than this at a time: look again soon. */
@@ -75,17 +74,6 @@ static bool turn(void *arg, double seconds)
 	return sb_collector_poll(a->collector) > BUSY_RECORDS;
 }
 
-/* One module then does for two. */
-static void replace_text(struct sb_log_file *log)
-{
-	struct sb_err why = SB_ERR_INIT;
-
-	if (sb_retext_file(sb_log_dir(log), &why) == 0)
-		sb_log_head(log)->libctext = 1;
-	else
-		sb_log(SB_LOG_DEBUG, "libc's text stays as it is: %s", why.msg);
-}
-
 static int start(struct audit *a, struct sb_err *err)
 {
 	auto_buf modules = SB_BUF_INIT;
@@ -96,7 +84,7 @@ static int start(struct audit *a, struct sb_err *err)
 	if (rc < 0)
 		return rc;
 	sb_sink_hide(a->sink, sb_log_dir(a->log));
-	replace_text(a->log);
+	sb_audit_text(a->log);
 	sb_sink_hide(a->sink, modules.s);
 	rc = sb_audit_plan(a->spec, a->log, a->sink, false, &a->plan, err);
 	if (rc == 0)

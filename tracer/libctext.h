@@ -1,7 +1,7 @@
 /*
- * libc's text as processes traced by `audit` run it (x86_64): the bytes of their libc, in which
- * every system call that names a path became a jump to the audit module. One copy for all of them,
- * mapped in the place of libc's own: nothing is written to, and no page is copied.
+ * libc's text as processes traced by `audit` and `hybrid` run it (x86_64): their libc's bytes,
+ *where every system call that names a path became a jump to the audit module. One copy for all of
+ *them, mapped in the place of libc's own: nothing is written to, and no page is copied.
  *
  * The collector makes it of the libc that it runs with itself (tracer/retext.h), as a file beside
  * the log: SB_LIBCTEXT_NAME, the text first, in whole pages, then one struct sb_libctext. The audit

@@ -1,10 +1,10 @@
 # One module where libc's text can be replaced, both where it cannot: the same is seen.
-# backends: audit
+# backends: audit hybrid
 . "$SB_TESTS/cli/lib.sh"
 . "$SB_TESTS/cli/torture.sh"
 d=$(fresh d)
 
-check "a trace of cat" sidebundle --log-level debug trace -b audit -o t -- cat /proc/self/maps >maps 2>log
+check "a trace of cat" sidebundle --log-level debug trace -b "$SB_BACKEND" -o t -- cat /proc/self/maps >maps 2>log
 if why=$(sed -n "s/.*libc's text stays as it is: //p" log) && [ -n "$why" ]; then
 	skip "a libc whose text can be replaced: $why"
 fi
@@ -14,13 +14,13 @@ mapped() { # FILE, at the end of a line of `maps`
 lacks() { ! mapped "$@"; }
 check "libc's text is the trace's" mapped '/sidebundle-log-[^/]*/libc'
 check "and there is one module" lacks /sidebundle-preload.so
-sidebundle trace -b audit -o t -- "${WITHOUT_TEXT[@]}" cat /proc/self/maps >maps.two 2>log
+sidebundle trace -b "$SB_BACKEND" -o t -- "${WITHOUT_TEXT[@]}" cat /proc/self/maps >maps.two 2>log
 check "without it there are two" mapped /sidebundle-preload.so maps.two
 check "and no text" lacks '/sidebundle-log-[^/]*/libc.*' maps.two
 # What begins again does so once for each program: the next one is begun with both.
 begins() {
-	sidebundle trace -b audit -o t -- "${WITHOUT_TEXT[@]}" sh -c 'cat /dev/null; cat /dev/null' &&
-		strace -f -qq -e trace=execve -o calls sidebundle trace -b audit -o t -- \
+	sidebundle trace -b "$SB_BACKEND" -o t -- "${WITHOUT_TEXT[@]}" sh -c 'cat /dev/null; cat /dev/null' &&
+		strace -f -qq -e trace=execve -o calls sidebundle trace -b "$SB_BACKEND" -o t -- \
 			"${WITHOUT_TEXT[@]}" sh -c '/bin/cat /dev/null; /bin/cat /dev/null; :' &&
 		[ "$(grep -c 'execve("/bin/cat"' calls)" -eq 3 ]
 }
