@@ -117,7 +117,8 @@ on_terminal() { # PROGRAM [KEYS]: what it prints on a terminal of 33 x 101, and 
 		    if not piece:
 		        break
 		    out += piece
-		print(out.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+		# The kernel's echo of the key comes late where the program ends at once.
+		print(out.decode().replace("^C", ""), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 	END
 }
 # What is typed is echoed, too; stdio writes a line at once there.
