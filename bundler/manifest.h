@@ -16,6 +16,7 @@
 #include "bundler/fileset.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/json.h"
 
 #define SB_MANIFEST_PATH    "manifest.lock"
 #define SB_MANIFEST_VERSION 1
@@ -97,6 +98,8 @@ struct sb_manifest {
 };
 
 int sb_manifest_write(const struct sb_manifest *m, struct sb_buf *ret, struct sb_err *err);
+/* Its members "blind" and "left_out" alone, into an object that is open. */
+void sb_manifest_write_gaps(const struct sb_manifest *m, struct sb_json *json);
 /* Fails with one line that says what is wrong with it. */
 int sb_manifest_read(int bundle_fd, struct sb_manifest **ret, struct sb_err *err);
 int sb_manifest_parse(const char *text, size_t len, struct sb_manifest **ret, struct sb_err *err);

@@ -110,7 +110,7 @@ static void write_needs(struct sb_json *json, const struct sb_manifest *m)
 	sb_json_shut(json, '}');
 }
 
-static void write_gaps(struct sb_json *json, const struct sb_manifest *m)
+void sb_manifest_write_gaps(const struct sb_manifest *m, struct sb_json *json)
 {
 	sb_json_key(json, "blind");
 	sb_json_open(json, '[');
@@ -153,7 +153,7 @@ int sb_manifest_write(const struct sb_manifest *m, struct sb_buf *ret, struct sb
 		member(&json, "start_sha256", m->start_sha256);
 		member(&json, "index_sha256", m->index_sha256);
 	}
-	write_gaps(&json, m);
+	sb_manifest_write_gaps(m, &json);
 	sb_json_key(&json, "files");
 	sb_json_open(&json, '[');
 	for (size_t i = 0; i < m->file_count && rc == 0; i++) {

@@ -173,30 +173,6 @@ static void put_host(struct sb_json *json, const struct inspect *in)
 	sb_json_shut(json, '}');
 }
 
-static void put_lacks(struct sb_json *json, const struct sb_manifest *m)
-{
-	sb_json_key(json, "blind");
-	sb_json_open(json, '[');
-	for (size_t i = 0; i < m->blind_count; i++) {
-		sb_json_open(json, '{');
-		put(json, "why", m->blind[i].name);
-		put(json, "path", m->blind[i].path);
-		sb_json_key(json, "count");
-		sb_json_uint(json, m->blind[i].count);
-		sb_json_shut(json, '}');
-	}
-	sb_json_shut(json, ']');
-	sb_json_key(json, "left_out");
-	sb_json_open(json, '[');
-	for (size_t i = 0; i < m->left_out_count; i++) {
-		sb_json_open(json, '{');
-		put(json, "path", m->left_out[i].path);
-		put(json, "why", m->left_out[i].why);
-		sb_json_shut(json, '}');
-	}
-	sb_json_shut(json, ']');
-}
-
 int sb_inspect_json(const struct inspect *in)
 {
 	auto_buf out = SB_BUF_INIT;
@@ -212,7 +188,7 @@ int sb_inspect_json(const struct inspect *in)
 	put_entries(&json, in->m);
 	put_host(&json, in);
 	put_sizes(&json, in);
-	put_lacks(&json, in->m);
+	sb_manifest_write_gaps(in->m, &json);
 	sb_json_shut(&json, '}');
 	if (json.rc < 0)
 		return json.rc;
