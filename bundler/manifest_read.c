@@ -448,7 +448,8 @@ int sb_manifest_parse(const char *text, size_t len, struct sb_manifest **ret, st
 	}
 	cJSON *root = cJSON_ParseWithLength(text, len);
 	if (!cJSON_IsObject(root))
-		rc = sb_fail(err, SB_ESAID, "the manifest is not JSON, or damaged");
+		rc = sb_fail(err, SB_ESAID,
+			     "the manifest is not JSON, or damaged (make the bundle again)");
 	else
 		rc = take_head(&r, root);
 	if (rc == 0)

@@ -28,9 +28,12 @@ static int locate(const struct launch_request *request, const char *path, struct
 	auto_buf real = SB_BUF_INIT;
 	struct sb_err absent = SB_ERR_INIT;
 
-	if (sb_resolve(request->payload, path, 0, NULL, NULL, &real, &absent) < 0)
+	int rc = sb_resolve(request->payload, path, 0, NULL, NULL, &real, &absent);
+	if (rc == -ENOENT || rc == -ENOTDIR)
 		return sb_fail(err, LAUNCH_NOT_FOUND,
 			       "'%s' is not in the bundle: make the bundle again", path);
+	if (rc < 0)
+		return sb_fail(err, -rc, "find '%s' in '%s'", path, request->payload);
 	return sb_in_root(ret, request->payload, real.s) < 0
 		       ? sb_fail(err, ENOMEM, "find '%s'", path)
 		       : 0;

@@ -143,7 +143,7 @@ static int parse(struct launch_plan *plan, const char *at, const char *end, stru
 	const char *value = next_string(&at, end);
 
 	if (!name || !value || strcmp(name, SB_PLAN_MAGIC) != 0)
-		return sb_fail(err, SB_ESAID, "it is no launch plan");
+		return sb_fail(err, SB_ESAID, "it is no launch plan (make the bundle again)");
 	if (strcmp(value, SB_PLAN_VERSION) != 0)
 		return sb_fail(err, SB_ESAID,
 			       "its version is '%s', and this launcher reads " SB_PLAN_VERSION,
@@ -154,7 +154,7 @@ static int parse(struct launch_plan *plan, const char *at, const char *end, stru
 		name = next_string(&at, end);
 		value = next_string(&at, end);
 		if (!name || !value)
-			return sb_fail(err, SB_ESAID, "it is cut short");
+			return sb_fail(err, SB_ESAID, "it is cut short (make the bundle again)");
 		if (strcmp(name, "end") == 0)
 			break;
 		if (strcmp(name, "entry") == 0)
@@ -179,7 +179,7 @@ int launch_plan_parse(char *bytes, size_t len, struct launch_plan *ret, struct s
 	if (len > SB_PLAN_MAX)
 		rc = sb_fail(err, SB_ESAID, "it is larger than %u bytes", SB_PLAN_MAX);
 	else if (!len || bytes[len - 1] != '\0')
-		rc = sb_fail(err, SB_ESAID, "it is cut short");
+		rc = sb_fail(err, SB_ESAID, "it is cut short (make the bundle again)");
 	else
 		rc = parse(&plan, bytes, bytes + len, err);
 	if (rc < 0)

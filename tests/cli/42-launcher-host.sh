@@ -72,6 +72,14 @@ end_bundle
 check "run: the only entry needs no name" expect_match BusyBox sidebundle run one
 check "run: an entry with arguments" expect_output 'a b' sidebundle run one busybox echo a b
 check "run: its options are its own" expect_output 'x --run-mode' sidebundle run one busybox echo x --run-mode
+shut() { # what is out of reach is not said to be missing
+	local rc=0
+	chmod 0 b/payload
+	expect_match "find '.*' in '.*/b/payload': Permission denied" b/bin/sh -c : || rc=1
+	chmod 755 b/payload
+	return $rc
+}
+[ "$(id -u)" -eq 0 ] || check "a payload that may not be entered" shut
 check "run: the status comes through" expect_status 7 sidebundle run b sh -c 'exit 7'
 check "run: several entries are listed" expect_match 'several entries.*absent copied data env ls' sidebundle run b
 check "run: which is a usage error" expect_status 2 sidebundle run b
