@@ -350,7 +350,7 @@ bool sb_find(uint64_t ref, struct sb_slot *ret_slot)
 	struct sb_recorder *st = sb_self();
 	struct sb_window *w = &st->windows[ref >> 16 & (SB_WINDOWS - 1)];
 
-	if (!ref || !pin(w, LIVE((ref >> 24))))
+	if (!ref || (ref & 0xffff) * 8 >= SB_CHUNK || !pin(w, LIVE((ref >> 24))))
 		return false;
 	ret_slot->window = w;
 	ret_slot->rec = (struct sb_rec *)((char *)w->chunk + (ref & 0xffff) * 8);

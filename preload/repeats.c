@@ -31,10 +31,10 @@ static unsigned table_in_use(uint32_t known)
 static bool raise_in(struct sb_repeat *pair, uint64_t hash)
 {
 	for (int i = 0; i < 2; i++) {
-		uint64_t ref = sb_load(&pair[i].ref);
+		uint64_t sealed = sb_load(&pair[i].sealed);
 		struct sb_slot slot;
 
-		if (sb_load(&pair[i].hash) != hash || !sb_find(ref, &slot))
+		if (sb_load(&pair[i].hash) != hash || !sb_find(sealed ^ hash, &slot))
 			continue;
 		(void)sb_add(&slot.rec->count, 1);
 		sb_release(&slot);
@@ -70,11 +70,10 @@ void sb_repeat_remember(struct sb_passing *passing, uint64_t hash, uint64_t ref)
 	if (table < TABLES - 1 && sb_cas(&passing->known, &known, known + 1) &&
 	    table_in_use(known + 1) != table)
 		touch(passing, table + 1);
-	/* The newer of the two moves down; a torn pair costs a count, never an event. */
-	sb_store(&pair[1].ref, 0);
+	/* The newer of the two moves down. A signal handler or a thread may do the same in between:
+	 * what is torn then fits no record, and is written anew. */
 	sb_store(&pair[1].hash, sb_load(&pair[0].hash));
-	sb_store(&pair[1].ref, sb_load(&pair[0].ref));
-	sb_store(&pair[0].ref, 0);
+	sb_store(&pair[1].sealed, sb_load(&pair[0].sealed));
 	sb_store(&pair[0].hash, hash);
-	sb_store(&pair[0].ref, ref);
+	sb_store(&pair[0].sealed, ref ^ hash);
 }

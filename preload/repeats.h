@@ -3,7 +3,8 @@
  *
  * Three tables, small to large. A few events go into the first, which lies in a page that is needed
  * anyhow; only who tells more takes the pages of the next. An event is looked for in those that
- * are in use. No lock: threads that meet in a slot cost a count, or a record told twice.
+ * are in use. No lock: where threads or a signal handler meet in a slot, a record is told
+ * twice, and no count is lost.
  *
  * A hash is never 0; a reference is sb_slot.ref.
  */

@@ -44,7 +44,7 @@ struct sb_window {
 
 struct sb_repeat {
 	uint64_t hash;
-	uint64_t ref;
+	uint64_t sealed; /* the record's ref, with the hash in it: of another pair it is none */
 };
 
 /*

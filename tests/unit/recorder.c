@@ -157,6 +157,30 @@ Test(recorder, below_what_has_no_name)
 	cr_expect(eq(u64, sb_log_head(the_log)->lost_sandboxed, 1));
 }
 
+/* What two of them wrote at once into one slot stands for neither. */
+Test(recorder, a_torn_repeat_counts_for_nobody_else)
+{
+	struct sb_repeat *few = sb_self()->passing->few, *set[2];
+	size_t found = 0;
+
+	tracee_open("/a", 0);
+	tracee_open("/b", 0);
+	for (size_t i = 0; i < SB_REPEATS_FEW; i++)
+		if (few[i].hash && found < 2)
+			set[found++] = &few[i];
+	cr_assert(eq(sz, found, 2));
+	uint64_t kept = set[0]->sealed;
+	set[0]->sealed = set[1]->sealed;
+	set[1]->sealed = kept;
+	tracee_open("/a", 0);
+	tracee_open("/b", 0);
+	tracee_open("/b", 0);
+	cr_expect(eq(sz, tracee_count(SB_OPEN, NULL), 4));
+	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "/a", 0)->head.count, 1));
+	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "/b", 0)->head.count, 1));
+	cr_expect(eq(u32, tracee_find(SB_OPEN, 0, "/b", 1)->head.count, 2));
+}
+
 /* A name that is too long cannot have meant a file; one of the longest can. */
 Test(recorder, lengths)
 {
