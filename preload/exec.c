@@ -9,6 +9,7 @@
 #include "preload/arch.h"
 #include "preload/chunk.h"
 #include "preload/inspect.h"
+#include "preload/readable.h"
 #include "preload/room.h"
 #include "preload/start.h"
 #include "preload/str.h"
@@ -16,6 +17,9 @@
 
 /* Of a 16 KiB stack there must be left what the call itself needs. */
 #define STACK_ROOM 6144
+/* What we read of an argument, and of a variable that may be one of ours. */
+#define ARGUMENT_MOST 8192
+#define NAME_MOST     64
 
 static bool failed(long raw)
 {
@@ -139,7 +143,7 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 	bool sandboxed = sb_load(&st->sandboxed);
 	int looked = sandboxed ? -EPERM : sb_inspect(st->log, dirfd, path, flags, &program);
 
-	if (looked == -EFAULT || !path)
+	if (looked == -EFAULT || !path || (!sandboxed && !sb_readable_list(argv, ARGUMENT_MOST)))
 		return -EFAULT;
 	*x = (struct sb_exec){.dirfd = dirfd,
 			      .path = path,
@@ -193,11 +197,16 @@ static long run_in_memory(struct sb_exec *x, char *const *envp, size_t size, sb_
 
 long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *context)
 {
-	size_t size = sb_env_size(envp, &x->want);
 	struct sb_room *room;
 	void *memory;
+	size_t size;
 	long ret;
 
+	if (!sb_recorder_sandboxed() && !sb_readable_list(envp, NAME_MOST)) {
+		x->passes = false;
+		return run(envp, context);
+	}
+	size = sb_env_size(envp, &x->want);
 	/* A trace within ours: one program, one log, and theirs was asked for nearest to it. */
 	if (sb_env_nested(envp, x->want.log)) {
 		record_blind(x, SB_BLIND_NESTED, x->dirfd, x->path);

@@ -3,6 +3,9 @@
 . "$SB_TESTS/cli/torture.sh"
 d=$(fresh d)
 
+: >"$d/file" && ln -s file "$d/link"
+check "pointers that lead nowhere" same faults "$T/faults" "$d/file" "$d/link"
+
 check "odd names" traced paths 0 "$T/paths" "$d"
 
 check "walks that change the directory" traced walks 0 "$T/walks" "$(fresh walks.d)"

@@ -32,6 +32,7 @@ static void pass(const char *name, char *bad)
 	pointer = bad;
 	printf("%s\n", name);
 	say("stat", stat(pointer, &st));
+	say("fstatat", fstatat(0, pointer, &st, AT_EMPTY_PATH));
 	say("open", open(pointer, O_RDONLY));
 	say("creat", open(pointer, O_WRONLY | O_CREAT, 0600));
 	say("access", access(pointer, R_OK));
