@@ -1,9 +1,10 @@
 /*
- * Measures one command against another: pair ROUNDS A... --- B...
+ * Measures one command against another: pair ROUNDS[,SHORT] A... --- B...
  *
- * Runs A B A B..., after one of each to warm up, with output to /dev/null. Prints the medians of
- * wall time, and the medians of the rounds' own ratios B/A of wall and of CPU time (the command and
- * what it waited for): a machine that slows down for a while slows both halves of a round.
+ * Runs A B A B..., after one of each to warm up, with output to /dev/null; SHORT rounds, where A
+ * takes less than half a second: what disturbs those is a larger part of them. Prints the medians
+ * of wall time, and the medians of the rounds' own ratios B/A of wall and of CPU time (the command
+ * and what it waited for): a machine that slows down for a while slows both halves of a round.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,7 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_ROUNDS 99
+#define MAX_ROUNDS    99
+#define SHORT_SECONDS 0.5
 
 extern char **environ;
 
@@ -75,19 +77,30 @@ static double median(double *values, int count)
 	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+/* 0: not a number of rounds. */
+static int parse_rounds(const char *text, int *ret_short)
+{
+	const char *comma = strchr(text, ',');
+	int rounds = atoi(text);
+
+	*ret_short = comma ? atoi(comma + 1) : rounds;
+	return rounds <= MAX_ROUNDS && *ret_short >= 1 && *ret_short <= MAX_ROUNDS ? rounds : 0;
+}
+
 int main(int argc, char **argv)
 {
 	double a_wall[MAX_ROUNDS], b_wall[MAX_ROUNDS], wall[MAX_ROUNDS], cpu[MAX_ROUNDS];
-	int rounds = argc > 1 ? atoi(argv[1]) : 0, split = 2;
+	int when_short = 0, rounds = argc > 1 ? parse_rounds(argv[1], &when_short) : 0, split = 2;
 
 	while (split < argc && strcmp(argv[split], "---") != 0)
 		split++;
-	if (rounds < 1 || rounds > MAX_ROUNDS || split == 2 || split + 1 >= argc)
-		errx(2, "usage: pair ROUNDS A... --- B...");
+	if (rounds < 1 || split == 2 || split + 1 >= argc)
+		errx(2, "usage: pair ROUNDS[,SHORT] A... --- B...");
 	argv[split] = NULL;
 	char **a = argv + 2, **b = argv + split + 1;
 
-	(void)run(a);
+	if (run(a).wall < SHORT_SECONDS)
+		rounds = when_short;
 	(void)run(b);
 	for (int i = 0; i < rounds; i++) {
 		struct cost x = run(a), y = run(b);
