@@ -55,13 +55,6 @@ void sb_libctext_site(struct frame *f)
 	uintptr_t site = f->site;
 
 	f->site = now.base + table.site[site].back;
-	/* fstat(3), the most frequent of all: it names nothing, by an empty string of libc's own. A
-	 * program's may not be there to be looked at. */
-	if (table.site[site].number == SYS_newfstatat && f->r10 == AT_EMPTY_PATH &&
-	    (uintptr_t)f->rsi - now.base < table.slots && !*(const char *)f->rsi) {
-		f->rax = sb_raw(SYS_newfstatat, f->rdi, f->rsi, f->rdx, f->r10, 0, 0);
-		return;
-	}
 	f->rax = sb_told(table.site[site].number, f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
 }
 

@@ -113,14 +113,21 @@ static void decide_guarded(const struct sb_program *program, struct sb_env_want 
 	want->trace = !program->gains && !(info & (SB_PROG_FOREIGN | SB_PROG_SANITIZER));
 }
 
-void sb_audit_text(struct sb_log_file *log)
+bool sb_audit_text(struct sb_log_file *log, struct sb_quiet *ret_quiet)
 {
 	struct sb_err why = SB_ERR_INIT;
+	struct sb_libctext table;
 
-	if (sb_retext_file(sb_log_dir(log), &why) == 0)
-		sb_log_head(log)->libctext = 1;
-	else
+	if (sb_retext_file(sb_log_dir(log), &table, &why) < 0) {
 		sb_log(SB_LOG_DEBUG, "libc's text stays as it is: %s", why.msg);
+		return false;
+	}
+	sb_log_head(log)->libctext = 1;
+	*ret_quiet = (struct sb_quiet){
+		(uint16_t)(table.fstat & SB_QUIET_MASK),
+		(uint16_t)(table.fstat_path & SB_QUIET_MASK),
+	};
+	return table.fstat != 0;
 }
 
 int sb_audit_plan(const struct sb_trace_spec *spec, struct sb_log_file *log, struct sb_sink *sink,

@@ -11,6 +11,7 @@
 #include "tracer/backend.h"
 #include "tracer/collect.h"
 #include "tracer/logfile.h"
+#include "tracer/quiet.h"
 #include "tracer/sink.h"
 
 struct sb_audit_plan {
@@ -21,8 +22,11 @@ struct sb_audit_plan {
 
 /* The directory of our modules, for backend `who`: fails where one of them is missing. */
 int sb_audit_modules(const char *who, const char *libexec, struct sb_buf *ret, struct sb_err *err);
-/* Makes a text for libc beside the log, where that can be: one module then does for two. */
-void sb_audit_text(struct sb_log_file *log);
+/*
+ * Makes a text for libc beside the log, where that can be: one module then does for two. True: in
+ * it fstat makes the call *ret_quiet, which names nothing, and nobody tells of it.
+ */
+bool sb_audit_text(struct sb_log_file *log, struct sb_quiet *ret_quiet);
 /*
  * Fills *ret, and tells the sink what the kernel will do: the exec of the program, and of each
  * interpreter that its first line names; and the blind spot, where it is one. `guarded`: that is

@@ -77,6 +77,7 @@ static bool turn(void *arg, double seconds)
 static int start(struct audit *a, struct sb_err *err)
 {
 	auto_buf modules = SB_BUF_INIT;
+	struct sb_quiet quiet; /* there is no filter that it matters to */
 	int rc = sb_audit_modules("audit", a->spec->libexec, &modules, err);
 
 	if (rc == 0)
@@ -84,7 +85,7 @@ static int start(struct audit *a, struct sb_err *err)
 	if (rc < 0)
 		return rc;
 	sb_sink_hide(a->sink, sb_log_dir(a->log));
-	sb_audit_text(a->log);
+	(void)sb_audit_text(a->log, &quiet);
 	sb_sink_hide(a->sink, modules.s);
 	rc = sb_audit_plan(a->spec, a->log, a->sink, false, &a->plan, err);
 	if (rc == 0)

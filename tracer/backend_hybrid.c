@@ -154,6 +154,7 @@ static int prepare(struct hybrid *h, struct sb_err *err)
 		.arg = h,
 	};
 	auto_buf modules = SB_BUF_INIT;
+	struct sb_quiet quiet;
 	int rc = sb_audit_modules("hybrid", h->spec->libexec, &modules, err);
 
 	if (rc == 0)
@@ -161,7 +162,8 @@ static int prepare(struct hybrid *h, struct sb_err *err)
 	if (rc < 0)
 		return rc;
 	sb_sink_hide(h->sink, sb_log_dir(h->log));
-	sb_audit_text(h->log);
+	if (sb_audit_text(h->log, &quiet))
+		guard.quiet = &quiet;
 	sb_sink_hide(h->sink, modules.s);
 	if (sb_buf_printf(&h->module, "%s/" SB_AUDIT_NAME, sb_log_modules(h->log)) < 0)
 		return sb_fail(err, ENOMEM, "start the trace");

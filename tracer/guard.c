@@ -112,7 +112,10 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 	g->spec = *spec;
 	g->cwd = getcwd(NULL, 0);
 	struct sb_notify_spec notify = {spec->trace->trace, &g->filter, born, serve, served, g};
-	filter.quiet_count = sb_quiet_learn(filter.quiet);
+	/* The most frequent one comes first. */
+	if (spec->quiet)
+		filter.quiet[filter.quiet_count++] = *spec->quiet;
+	filter.quiet_count += sb_quiet_learn(filter.quiet + filter.quiet_count);
 	int rc = g->cwd ? sb_filter_make(&filter, &g->filter, err)
 			: sb_fail(err, errno, "find the working directory");
 	if (rc == 0)

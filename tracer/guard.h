@@ -29,6 +29,8 @@ struct sb_guard_spec {
 	 * will not be heard of here any more. 0 and NULL else.
 	 */
 	uint64_t free_page;
+	/* A call of theirs that names nothing; NULL: there is none. Copied. */
+	const struct sb_quiet *quiet;
 	/* A file of ours, by the name that the dynamic linker opens it by: to open it is no event,
 	 * and no sign of anything. NULL: none. */
 	const char *module;

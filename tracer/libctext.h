@@ -52,6 +52,9 @@ struct sb_libctext {
 	uint64_t clone;		/* makes the call, and goes on behind it */
 	uint64_t dlmopen;	/* goes on with it */
 	uint64_t errno_at;	/* __errno_location: not searched for in each process */
+	/* Where fstat(3) makes a call of its own of what is newfstatat(fd, "", ...) in libc: what
+	 * follows that call, and the ""; 0: it does not. */
+	uint64_t fstat, fstat_path;
 	uint32_t sites;
 	uint32_t pad_;
 	struct {

@@ -16,12 +16,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define PAGE_MASK 0xfffu
-
 /* Shared with the child. */
 struct learned {
 	unsigned count;
-	struct sb_quiet quiet[SB_QUIET_MOST];
+	struct sb_quiet quiet[SB_QUIET_LEARN];
 };
 
 static struct learned *learned;
@@ -46,11 +44,11 @@ static void on_call(int sig, siginfo_t *info, void *context)
 
 	(void)sig;
 	RESULT(machine) = -EPERM;
-	if (FOURTH(machine) != AT_EMPTY_PATH || *path || learned->count == SB_QUIET_MOST)
+	if (FOURTH(machine) != AT_EMPTY_PATH || *path || learned->count == SB_QUIET_LEARN)
 		return;
 	learned->quiet[learned->count++] = (struct sb_quiet){
-		(uint16_t)((uintptr_t)info->si_call_addr & PAGE_MASK),
-		(uint16_t)((uintptr_t)path & PAGE_MASK),
+		(uint16_t)((uintptr_t)info->si_call_addr & SB_QUIET_MASK),
+		(uint16_t)((uintptr_t)path & SB_QUIET_MASK),
 	};
 }
 
@@ -78,7 +76,7 @@ static void ask(void)
 	(void)dlopen("/proc/self/exe", RTLD_LAZY | RTLD_LOCAL);
 }
 
-unsigned sb_quiet_learn(struct sb_quiet ret[SB_QUIET_MOST])
+unsigned sb_quiet_learn(struct sb_quiet ret[SB_QUIET_LEARN])
 {
 	unsigned count;
 

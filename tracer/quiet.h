@@ -13,7 +13,10 @@ struct sb_quiet {
 		path; /* offsets in their pages: of what follows the call, of the "" */
 };
 
-#define SB_QUIET_MOST 2 /* libc and its dynamic linker have a copy each */
+#define SB_QUIET_MASK  0xfffu
+#define SB_QUIET_LEARN 2 /* libc and its dynamic linker have a copy each */
+/* And so has libc's text as traced processes run it: tracer/libctext.h. */
+#define SB_QUIET_MOST 3
 
 /* Learns them in a child; how many there are, 0 where fstat is a call of its own, or is refused. */
-unsigned sb_quiet_learn(struct sb_quiet ret[SB_QUIET_MOST]);
+unsigned sb_quiet_learn(struct sb_quiet ret[SB_QUIET_LEARN]);

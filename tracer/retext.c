@@ -11,6 +11,8 @@
 
 #define SITE	  7 /* bytes of mov $number, %eax; syscall */
 #define LOOK_BACK 48
+#define LOOK_END  17 /* bytes that fstat64 ends in */
+#define ENDBR64	  0xfa1e0ff3u
 
 /* Functions that are entered by a jump, and the call that each is there for. */
 static const struct entry {
@@ -176,6 +178,55 @@ static bool rewrite_dlmopen(struct sb_retext *w)
 	return true;
 }
 
+/* mov $AT_EMPTY_PATH, %ecx; lea ""(%rip), %rsi; jmp `to`: as fstat64 ends in glibc 2.33 to 2.38. */
+static bool looks_at_nothing(const struct sb_retext *w, uint64_t address, uint64_t to,
+			     uint64_t *ret_path)
+{
+	const uint8_t *code = sb_retext_code(w, address);
+	uint64_t path;
+
+	if (memcmp(code, (uint8_t[]){0xb9, 0x00, 0x10, 0x00, 0x00, 0x48, 0x8d, 0x35}, 8) != 0 ||
+	    code[12] != 0xe9)
+		return false;
+	/* What can be read only lies in the file as in memory. */
+	path = address + 12 + (uint64_t)(int32_t)sb_retext_word(code + 8);
+	*ret_path = path;
+	return address + LOOK_END + (uint64_t)(int32_t)sb_retext_word(code + 13) == to &&
+	       path >= w->text->p_vaddr + w->text->p_filesz && path < w->data->p_offset &&
+	       w->text->p_vaddr == w->text->p_offset && w->bytes[path] == 0;
+}
+
+/*
+ * fstat names nothing, and is the most frequent of all: it gets the call that it shares with
+ * fstatat for itself, and nobody is told. Where it is made otherwise there is nothing to do, or
+ * fstatat's place tells of it.
+ */
+static void rewrite_fstat(struct sb_retext *w)
+{
+	static const uint8_t call[] = {0x41, 0x89, 0xca, 0xb8, 0x06, 0x01, 0x00, 0x00, 0x0f, 0x05};
+	struct sb_range f, at;
+	uint64_t begin, stub, path;
+
+	if (!sb_retext_function(w, "fstat64", &f) || !sb_retext_function(w, "fstatat64", &at))
+		return;
+	begin = at.from + (sb_retext_word(sb_retext_code(w, at.from)) == ENDBR64 ? 4 : 0);
+	if (begin + sizeof call > at.to || memcmp(sb_retext_code(w, begin), call, sizeof call) != 0)
+		return;
+	for (uint64_t a = f.from; a + LOOK_END <= f.to; a++) {
+		if (!looks_at_nothing(w, a, at.from, &path))
+			continue;
+		stub = sb_retext_room(w, sizeof call + SB_ENTRY_JUMP);
+		if (!stub)
+			return;
+		memcpy(sb_retext_copy(w, stub), call, sizeof call);
+		jump(w, stub + sizeof call, begin + sizeof call);
+		jump(w, a + LOOK_END - SB_ENTRY_JUMP, stub);
+		w->table.fstat = stub + sizeof call;
+		w->table.fstat_path = path;
+		return;
+	}
+}
+
 static bool is_watched(uint32_t number)
 {
 	const struct sb_syscall *call = sb_syscall_find(SB_ABI_X86_64, number);
@@ -274,6 +325,7 @@ int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err 
 	    !sb_retext_function(&w, "__errno_location", &f))
 		return sb_fail(err, SB_ESAID, "syscall, clone or dlmopen is made otherwise");
 	w.table.errno_at = f.from;
+	rewrite_fstat(&w);
 	rc = rewrite_sites(&w, err);
 	if (rc == 0 && sb_buf_add(ret, &w.table, sizeof w.table) < 0)
 		rc = sb_fail(err, ENOMEM, "copy libc's text");

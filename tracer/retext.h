@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "tracer/libctext.h"
 
 /*
  * Appends to *ret what the file is to hold, for a libc of these bytes. -SB_ESAID: it is none that
@@ -15,7 +16,7 @@ int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err 
 
 /*
  * Makes the file in `dir`, of the libc that this process runs with, and tries whether it may be
- * executed there. Not 0: it is of no use, and
- * is removed with the log.
+ * executed there; *ret_table says what is in it. Not 0: it is of no use, and is removed with the
+ * log.
  */
-int sb_retext_file(const char *dir, struct sb_err *err);
+int sb_retext_file(const char *dir, struct sb_libctext *ret_table, struct sb_err *err);

@@ -50,7 +50,7 @@ static int write_file(const char *path, const struct sb_buf *content, struct sb_
 	return 0;
 }
 
-int sb_retext_file(const char *dir, struct sb_err *err)
+int sb_retext_file(const char *dir, struct sb_libctext *ret_table, struct sb_err *err)
 {
 	auto_buf libc = SB_BUF_INIT, path = SB_BUF_INIT, text = SB_BUF_INIT;
 	struct stat st;
@@ -67,14 +67,19 @@ int sb_retext_file(const char *dir, struct sb_err *err)
 		return sb_fail(err, errno, "map '%s'", libc.s);
 	int rc = sb_retext(bytes, (size_t)st.st_size, &text, err);
 	(void)munmap(bytes, (size_t)st.st_size);
-	return rc < 0 ? rc : write_file(path.s, &text, err);
+	if (rc == 0)
+		rc = write_file(path.s, &text, err);
+	if (rc == 0)
+		memcpy(ret_table, text.s + text.len - sizeof *ret_table, sizeof *ret_table);
+	return rc;
 }
 
 #else
 
-int sb_retext_file(const char *dir, struct sb_err *err)
+int sb_retext_file(const char *dir, struct sb_libctext *ret_table, struct sb_err *err)
 {
 	(void)dir;
+	(void)ret_table;
 	return sb_fail(err, SB_ESAID, "not on this machine");
 }
 

@@ -2,6 +2,7 @@
 # timeout: 180
 export NOTIFYING=hybrid
 . "$SB_TESTS/cli/15-notify.sh"
+. "$SB_TESTS/cli/torture.sh"
 
 notices() { # BACKEND COMMAND...: how many notifications it takes
 	local backend=$1
@@ -32,6 +33,14 @@ if [ "$(uname -m)" = x86_64 ]; then
 else
 	skip_check "programs start with one notification each" "x86_64: elsewhere the linker is not answered for"
 fi
+# fstat names nothing: the filter lets it by, in whatever way libc makes it, with one module and with two.
+looked() { # [COMMAND BEFORE...]
+	local none many
+	none=$(notices hybrid "$@" "$SB_TARGETS/fstats" 0 files/1) && many=$(notices hybrid "$@" "$SB_TARGETS/fstats" 1000 files/1) &&
+		[ -n "$none" ] && [ "$many" -eq "$none" ] || { echo "$many notifications, not $none"; return 1; }
+}
+check "asking a descriptor what it is is not reported" looked
+check "nor with two modules" looked "${WITHOUT_TEXT[@]}"
 # What libc does for itself is led to the page when a program first asks for what it is a part of.
 beneath_libc() {
 	local n

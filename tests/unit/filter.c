@@ -134,8 +134,8 @@ static const struct sb_filter_spec specs[] = {
 	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .with_tracers = 1},
 	{.action = SECCOMP_RET_USER_NOTIF,
 	 .free_page = PAGE,
-	 .quiet = {{0, 0xdd5}, {0xfff, 0xc99}},
-	 .quiet_count = 2},
+	 .quiet = {{0, 0xdd5}, {0xfff, 0xc99}, {0x10a, 0xdd5}},
+	 .quiet_count = SB_QUIET_MOST},
 };
 
 static const uint64_t pointers[] = {0x401000, PAGE + 2,	     PAGE + 0xfff,

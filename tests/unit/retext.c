@@ -91,6 +91,35 @@ Test(retext, leads_each_site_to_one_stub)
 	cr_expect(eq(u64, stub + 6 + word(code + 2), t->slots));
 }
 
+/* Where libc's fstat is fstatat with an empty name. */
+Test(retext, lets_fstat_call_for_itself)
+{
+	auto_buf libc = SB_BUF_INIT, text = SB_BUF_INIT;
+	unsigned jumps = 0;
+
+	read_libc(&libc);
+	make(&libc, &text);
+	const struct sb_libctext *t = table_of(&text);
+	if (!t->fstat)
+		cr_skip_test("a libc whose fstat is no call of its own");
+	const char *code = text.s + (t->fstat - t->text);
+	cr_expect(memcmp(code - 10, "\x41\x89\xca\xb8\x06\x01\0\0\x0f\x05\xe9", 11) == 0);
+	cr_expect(libc.s[t->fstat_path] == 0);
+	/* Back to behind the place that is told of. */
+	uint64_t back = t->fstat + 5 + (uint64_t)(int64_t)(int32_t)word(code + 1);
+	bool site = false;
+	for (unsigned i = 0; i < t->sites; i++)
+		site |= t->site[i].back == back && t->site[i].number == SYS_newfstatat;
+	cr_expect(site);
+	/* And one jump that leads there now. */
+	for (uint64_t i = 0; i + 5 < t->size; i++)
+		if (text.s[i] == '\xe9' &&
+		    t->text + i + 5 + (uint64_t)(int64_t)(int32_t)word(text.s + i + 1) ==
+			    t->fstat - 10)
+			jumps++;
+	cr_expect(eq(uint, jumps, 1));
+}
+
 Test(retext, changes_nothing_else)
 {
 	auto_buf libc = SB_BUF_INIT, text = SB_BUF_INIT;
@@ -134,15 +163,17 @@ Test(retext, is_a_file_that_nobody_writes_to)
 {
 	char dir[] = "/tmp/sb-retext-XXXXXX", path[64];
 	struct sb_err err = SB_ERR_INIT;
+	struct sb_libctext table;
 	struct stat st;
 
 	cr_assert(ne(ptr, mkdtemp(dir), NULL));
 	(void)snprintf(path, sizeof path, "%s/" SB_LIBCTEXT_NAME, dir);
-	int rc = sb_retext_file(dir, &err);
+	int rc = sb_retext_file(dir, &table, &err);
 	if (rc == 0) {
+		cr_expect(eq(u64, table.magic, SB_LIBCTEXT_MAGIC));
 		cr_expect(stat(path, &st) == 0 && (st.st_mode & 07777) == 0400);
 		/* Another's: it is not taken. */
-		cr_expect(sb_retext_file(dir, &err) < 0);
+		cr_expect(sb_retext_file(dir, &table, &err) < 0);
 	}
 	(void)unlink(path);
 	cr_expect(eq(int, rmdir(dir), 0));
