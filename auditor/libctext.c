@@ -220,7 +220,7 @@ static int enter_open_nocancel(const char *path, int flags, unsigned mode)
 /* --- how it comes there ----------------------------------------------------------------------- */
 
 /*
- * Not where we may make no call that ld.so would not make, nor under a guard without a page to call
+ * Not where we may make no call that ld.so would not make, nor under a guard without a gate to call
  * from; nor where the image began again for another reason: it shall not do so for ever.
  */
 void sb_libctext_begin(void)

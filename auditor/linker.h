@@ -1,6 +1,6 @@
 /*
  * The dynamic linker's own system calls, under a guard. Each of its opens and looks would be a
- * notification; so they are led to where they are made from the page that the guard lets pass, and
+ * notification; so they are led to where they are made by the gate, which the guard lets pass, and
  * recorded. What is not known for such a call is left alone: then the kernel tells of it, as of
  * everything.
  */
@@ -8,6 +8,6 @@
 
 /*
  * Once, after sb_start(), before the linker looks for anything but us: there is one thread.
- * Does nothing in a process that has no guard or not our page.
+ * Does nothing in a process that has no guard, or has left the gate.
  */
 void sb_linker_plant(void);

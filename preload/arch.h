@@ -22,32 +22,15 @@ static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long
 	return ret;
 }
 
-/* The same by the instruction at `gate` (preload/page.h). Needs -mno-red-zone: it calls. */
-static inline long sb_arch_gate(uintptr_t gate, long nr, long a, long b, long c, long d, long e,
-				long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("call *%[gate]"
-			 : "=a"(ret)
-			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
-			   "r"(r9), [gate] "r"(gate)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-#define SB_ARCH_PAGE_SIZE "4096"
-#define SB_ARCH_PAGE_CODE "syscall\nret\n"
-/* CFA is rsp + 8, the return address lies below it. */
-#define SB_ARCH_RETURN_REGISTER 16
-#define SB_ARCH_CIE_RULES	7
-#define SB_ARCH_CIE                 \
-	{                           \
-		0x0c, 7, 8, 0x90, 1 \
-	}
+/* The body of sb_gate(); its system call's successor lies SB_PASS_SITE behind its beginning. */
+#define SB_ARCH_GATE(pass) SB_ARCH_GATE_(pass)
+#define SB_ARCH_GATE_(pass)               \
+	"	mov %r9, %rax\n"                \
+	"	mov %rcx, %r10\n"               \
+	"	movabs $" #pass ", %r9\n" \
+	"	syscall\n"                      \
+	"	xor %r9d, %r9d\n"               \
+	"	ret\n"
 
 static inline void sb_arch_relax(void)
 {
@@ -81,33 +64,16 @@ static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long
 	return x0;
 }
 
-static inline long sb_arch_gate(uintptr_t gate, long nr, long a, long b, long c, long d, long e,
-				long f)
-{
-	register long x8 __asm__("x8") = nr;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
-
-	__asm__ volatile("blr %[gate]"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5), [gate] "r"(gate)
-			 : "x30", "memory");
-	return x0;
-}
-
-#define SB_ARCH_PAGE_SIZE	"65536"
-#define SB_ARCH_PAGE_CODE	"svc 0\nret\n"
-/* CFA is sp, the return address is in x30. */
-#define SB_ARCH_RETURN_REGISTER 30
-#define SB_ARCH_CIE_RULES	7
-#define SB_ARCH_CIE         \
-	{                   \
-		0x0c, 31, 0 \
-	}
+#define SB_ARCH_GATE(pass) SB_ARCH_GATE_(pass)
+#define SB_ARCH_GATE_(pass)                                      \
+	"	mov x8, x5\n"                                          \
+	"	movz x5, #(" #pass " & 0xffff)\n"                \
+	"	movk x5, #(" #pass " >> 16 & 0xffff), lsl #16\n" \
+	"	movk x5, #(" #pass " >> 32 & 0xffff), lsl #32\n" \
+	"	movk x5, #(" #pass " >> 48 & 0xffff), lsl #48\n" \
+	"	svc 0\n"                                               \
+	"	mov x5, xzr\n"                                         \
+	"	ret\n"
 
 static inline void sb_arch_relax(void)
 {

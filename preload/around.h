@@ -96,9 +96,5 @@ int sb_around_clone(sb_clone_fn *next, void *run, void *stack, int flags, void *
 /* AF_UNIX: what the address names. Nothing is told of others, nor of abstract names. */
 void sb_tell_socket(const void *address, unsigned size, bool binds, long raw);
 
-/* pthread_cancel. */
-typedef int sb_cancel_fn(unsigned long thread);
-int sb_around_cancel(sb_cancel_fn *next, unsigned long thread);
-
 /* What a libc call's negative result and errno are in the kernel's form. */
 #define SB_RAW(ret) ((ret) < 0 ? -(long)sb_errno_get() : (long)(ret))

@@ -7,7 +7,6 @@
 
 #include "preload/chunk.h"
 #include "preload/environ.h"
-#include "preload/page.h"
 #include "preload/str.h"
 #include "preload/write.h"
 
@@ -188,7 +187,7 @@ static void hello(struct sb_recorder *st, char *const *argv)
 	struct sb_rec head = {.kind = SB_REC_HELLO, .arg = st->token};
 	struct sb_text cwd = {st->passing->name, 0};
 
-	head.flags = st->gate ? SB_REC_PAGE : 0;
+	head.flags = st->gate ? SB_REC_GATE : 0;
 	st->strays = sb_load(&st->log->strays);
 	sb_cwd(st, st->passing->name, sizeof(st->passing->name));
 	cwd.len = sb_strlen(cwd.s);
@@ -204,8 +203,7 @@ static void hello(struct sb_recorder *st, char *const *argv)
 static long open_log(struct sb_recorder *st)
 {
 	/* First of all: from then on our own calls are nobody's business. */
-	if (st->guarded && !st->sandboxed && sb_page_map())
-		st->gate = (uintptr_t)SB_PAGE;
+	st->gate = st->guarded && !st->sandboxed;
 	return sb_raw(SYS_openat, AT_FDCWD, (long)st->log_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0,
 		      0, 0);
 }

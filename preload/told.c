@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 
+#include "preload/arch.h"
 #include "preload/around.h"
 #include "preload/exec.h"
 #include "preload/leaf.h"
@@ -357,7 +358,7 @@ __attribute__((noinline)) long sb_told(long nr, long a, long b, long c, long d, 
 	long raw;
 
 	if (!sb_told_knows(nr))
-		return sb_raw(nr, a, b, c, d, e, f);
+		return sb_arch_syscall(nr, a, b, c, d, e, f);
 	call.shape = &shapes[nr];
 	if (whole_call(&call, nr, &raw))
 		return raw;

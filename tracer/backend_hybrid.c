@@ -1,7 +1,7 @@
 /*
  * The hybrid backend: the modules record what libc and the dynamic linker are asked for, by system
- * calls from a page of their own that the guard's filter lets pass; every other call is reported by
- * the kernel. So nothing is missed, as with notify, at nearly the cost of audit.
+ * calls that the guard's filter lets pass; every other call is reported by the kernel. So nothing
+ * is missed, as with notify, at nearly the cost of audit.
  *
  * Two tell one trace. The guard (tracer/guard.h) knows every process, and what each executes; the
  * collector (tracer/collect.h) asks it which image has said hello. What the modules wrote before a
@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -39,24 +38,6 @@ struct hybrid {
 	uint64_t moves; /* of the log, as seen last */
 };
 
-/* What is taken here, by an address space of few bits or by a limit on its size, is so there. */
-static int probe_page(struct sb_err *err)
-{
-	// NOLINTNEXTLINE(performance-no-int-to-ptr)
-	void *place = (void *)(uintptr_t)SB_PAGE;
-	void *page = mmap(place, SB_PAGE_SIZE, PROT_NONE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	int rc = page == MAP_FAILED ? -errno : page != place ? -EEXIST : 0;
-
-	if (page != MAP_FAILED)
-		(void)munmap(page, SB_PAGE_SIZE);
-	return rc == 0 ? 0
-		       : sb_fail(err, -rc,
-				 "backend hybrid: a page at %#llx, which its modules call the "
-				 "kernel from (take -b notify, which sees the same)",
-				 (unsigned long long)SB_PAGE);
-}
-
 static int probe(struct sb_err *err)
 {
 	auto_buf libexec = SB_BUF_INIT, modules = SB_BUF_INIT;
@@ -66,7 +47,7 @@ static int probe(struct sb_err *err)
 		rc = sb_audit_modules("hybrid", libexec.s, &modules, err);
 	if (rc == 0)
 		rc = sb_notify_probe("hybrid", err);
-	return rc < 0 ? rc : probe_page(err);
+	return rc;
 }
 
 /* --- what one tells the other ----------------------------------------------------------------- */
@@ -148,7 +129,7 @@ static int prepare(struct hybrid *h, struct sb_err *err)
 		.trace = h->spec,
 		.sink = h->sink,
 		.backend = "hybrid",
-		.free_page = SB_PAGE,
+		.let_pass = true,
 		.ahead = ahead,
 		.done = done,
 		.arg = h,

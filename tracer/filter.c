@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tracer/syscalls.h"
+#include "tracer/wire.h"
 
 #define X32_BIT	  0x40000000u
 #define PAGE_MASK 0xfffu
@@ -26,7 +27,7 @@
 
 /* What the filter does with a number of the table. */
 enum deed {
-	ACT, /* unless it comes from the free page */
+	ACT, /* unless it passes */
 	ACT_ALWAYS,
 	ACT_FSTAT, /* as ACT; unless it is one of the quiet ones */
 	ACT_PRCTL, /* where its first argument is PR_SET_SECCOMP */
@@ -166,30 +167,29 @@ static void search(struct maker *m, unsigned first, unsigned count)
 	answer(m, SECCOMP_RET_ALLOW);
 }
 
-/* The instruction pointer is that of the next instruction. */
-static void act_outside_page(struct maker *m)
-{
-	uint64_t page = m->spec->free_page;
-
-	if (page) {
-		load(m, HIGH_OF(instruction_pointer));
-		uint16_t high = put(m, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(page >> 32), 0, 0);
-		load(m, LOW_OF(instruction_pointer));
-		(void)put(m, BPF_ALU | BPF_AND | BPF_K, ~PAGE_MASK, 0, 0);
-		uint16_t low = put(m, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)page & ~PAGE_MASK, 0, 0);
-		answer(m, SECCOMP_RET_ALLOW);
-		land(m, high, false);
-		land(m, low, false);
-	}
-	answer(m, m->spec->action);
-}
-
 /* Whether the low bits of the word at `offset` are these; if not, on to where it is landed. */
 static uint16_t unless_low(struct maker *m, size_t offset, uint16_t bits)
 {
 	load(m, offset);
 	(void)put(m, BPF_ALU | BPF_AND | BPF_K, PAGE_MASK, 0, 0);
 	return put(m, BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 0);
+}
+
+/* The instruction pointer is that of the next instruction. */
+static void act_unless_passed(struct maker *m)
+{
+	if (m->spec->let_pass) {
+		load(m, LOW_OF(args[5]));
+		uint16_t low = put(m, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SB_PASS, 0, 0);
+		load(m, HIGH_OF(args[5]));
+		uint16_t high = put(m, BPF_JMP | BPF_JEQ | BPF_K, SB_PASS >> 32, 0, 0);
+		uint16_t site = unless_low(m, LOW_OF(instruction_pointer), SB_PASS_SITE);
+		answer(m, SECCOMP_RET_ALLOW);
+		land(m, low, false);
+		land(m, high, false);
+		land(m, site, false);
+	}
+	answer(m, m->spec->action);
 }
 
 static void act_unless_quiet(struct maker *m)
@@ -207,7 +207,7 @@ static void act_unless_quiet(struct maker *m)
 		land(m, something, false);
 	}
 	land(m, other, false);
-	act_outside_page(m);
+	act_unless_passed(m);
 }
 
 static void act_where_filtering(struct maker *m)
@@ -230,7 +230,7 @@ static void do_deed(struct maker *m, enum deed deed)
 {
 	switch (deed) {
 	case ACT:
-		act_outside_page(m);
+		act_unless_passed(m);
 		break;
 	case ACT_FSTAT:
 		act_unless_quiet(m);

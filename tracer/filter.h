@@ -13,9 +13,9 @@
 
 struct sb_filter_spec {
 	uint32_t action; /* SECCOMP_RET_TRACE or SECCOMP_RET_USER_NOTIF, for what is in the table */
-	/* Calls whose instruction lies in this page are allowed, but for what changes the root;
-	 * 0: none. */
-	uint64_t free_page;
+	/* Calls that the modules make and record are allowed (SB_PASS in tracer/wire.h), but for
+	 * what changes the root. */
+	int let_pass;
 	/* Calls at these places that name nothing are allowed. */
 	struct sb_quiet quiet[SB_QUIET_MOST];
 	unsigned quiet_count;

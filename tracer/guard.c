@@ -102,7 +102,7 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 	struct sb_guard *g = calloc(1, sizeof *g);
 	struct sb_filter_spec filter = {
 		.action = SECCOMP_RET_USER_NOTIF,
-		.free_page = spec->free_page,
+		.let_pass = spec->let_pass,
 		.refuse_uring = !spec->trace->allow_uring,
 		.with_filters = true,
 	};

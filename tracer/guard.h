@@ -24,11 +24,11 @@ struct sb_guard_spec {
 	struct sb_sink *sink;
 	const char *backend; /* static: whose its events are */
 	/*
-	 * Where others tell of the same processes (the modules, in hybrid): the page from which
-	 * calls go by untold, what is to be done before a call is looked at, and that a process
-	 * will not be heard of here any more. 0 and NULL else.
+	 * Where others tell of the same processes (the modules, in hybrid): that the calls which
+	 * they make pass untold, what is to be done before a call is looked at, and that a process
+	 * will not be heard of here any more. False and NULL else.
 	 */
-	uint64_t free_page;
+	bool let_pass;
 	/* A call of theirs that names nothing; NULL: there is none. Copied. */
 	const struct sb_quiet *quiet;
 	/* A file of ours, by the name that the dynamic linker opens it by: to open it is no event,

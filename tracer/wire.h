@@ -55,19 +55,17 @@
 #define SB_AUDIT_NAME	"sidebundle-audit.so"
 
 /*
- * Where the page lies from which a guarded process calls the kernel (preload/page.h): what is
- * called from there is recorded here, so the guard's filter lets it pass. Clear of what
- * AddressSanitizer and ThreadSanitizer reserve, of where programs and their heaps are put, and on
- * aarch64 there even with a 39-bit address space.
+ * What a guard's filter knows the calls by that the modules make and record (preload/gate.h): a
+ * number in the sixth argument, which no call that it would report has, and where in its page the
+ * instruction behind lies. It says who records a call; whoever means to deceive can say so, too.
  */
+#define SB_PASS 0x6a1d9be37c0f5824
 #if defined(__x86_64__)
-#define SB_PAGE	     0x7e9000000000ull
-#define SB_PAGE_SIZE 0x1000ull
+#define SB_PASS_SITE 18u
 #elif defined(__aarch64__)
-#define SB_PAGE	     0x0e00000000ull
-#define SB_PAGE_SIZE 0x10000ull /* the largest page that the machine may have */
+#define SB_PASS_SITE 24u
 #else
-#error "no page for this machine: see tracer/wire.h"
+#error "no gate for this machine: see tracer/wire.h"
 #endif
 
 /* What an exec hook learned about a program file, for all who exec it later: see `info` bits. */
@@ -146,7 +144,7 @@ struct sb_chunk {
 enum sb_rec_kind {
 	SB_REC_HELLO = 32, /* strings: cwd, argv[0..]; arg: token; value: ppid; fork children: dirfd
 			    * = 1, arg = parent image; with SB_REC_DIR the program follows cwd, as
-			    * its exec was not seen; SB_REC_PAGE */
+			    * its exec was not seen; SB_REC_GATE */
 	SB_REC_WHERE, /* strings: cwd ("" unchanged, SB_NOWHERE), root ("" unchanged); `where` is
 		       * the new generation */
 	SB_REC_BLIND, /* strings: path; value: enum sb_blind; arg: exec record's place or 0 */
@@ -163,8 +161,8 @@ enum sb_rec_kind {
 	0x10u /* the last component was not followed (lstat, O_NOFOLLOW, unlink) \
 	       */
 
-#define SB_REC_PAGE   0x20u /* hello: the process calls from the page at SB_PAGE */
-#define SB_REC_PASSED 0x40u /* exec: made from the page, set just before it is; atomic */
+#define SB_REC_GATE   0x20u /* hello: the process calls by the gate, see SB_PASS */
+#define SB_REC_PASSED 0x40u /* exec: made by the gate, set just before it is; atomic */
 
 /*
  * Outcome of an exec: pending while it may still fail. What succeeded never comes back to say so; a
@@ -185,7 +183,7 @@ struct sb_rec {
 	uint32_t where;	 /* generation of cwd and root */
 	int32_t dirfd;	 /* AT_FDCWD, or what the path is relative to */
 	int32_t value;	 /* descriptor returned by an open (-1 none); 1 of an exec that libc may
-			  * make from the page for us; else by kind */
+			  * make by the gate for us; else by kind */
 	uint32_t tick; /* when, for order among processes: the cycle counter / 1024; 0 not known */
 	uint64_t arg;  /* open: flags; the rest by kind */
 	char text[];   /* open...: path [, directory]; load, search: path, by; exec: path [,

@@ -1,4 +1,4 @@
-/* Execs under a guard: which of them are made from the page, and what is recorded of that. */
+/* Execs under a guard: which of them are made by the gate, and what is recorded of that. */
 #include <errno.h>
 
 #include "preload/arch.h"

@@ -17,9 +17,10 @@
 
 #include "tracer/filter.h"
 #include "tracer/syscalls.h"
+#include "tracer/wire.h"
 
 #define TRACE	(SECCOMP_RET_TRACE | 7u)
-#define PAGE	0x7e9000000000ull
+#define PAGE	0x7f9000000000ull /* any */
 #define FOREIGN AUDIT_ARCH_S390X
 #define TOP	600
 
@@ -95,14 +96,14 @@ static int is_quiet(const struct sb_filter_spec *spec, const struct seccomp_data
 static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp_data *data,
 			 const struct sb_syscall *row)
 {
-	bool in_page =
-		spec->free_page && (data->instruction_pointer & ~0xfffull) == spec->free_page;
+	bool passes = spec->let_pass && data->args[5] == SB_PASS &&
+		      (data->instruction_pointer & 0xfff) == SB_PASS_SITE;
 
 	if (!row)
 		return SECCOMP_RET_ALLOW;
 	switch (row->act) {
 	case SB_ACT_PTRACE:
-		return spec->with_tracers && !in_page ? spec->action : SECCOMP_RET_ALLOW;
+		return spec->with_tracers && !passes ? spec->action : SECCOMP_RET_ALLOW;
 	case SB_ACT_FILTER:
 		if (!spec->with_tracers && !spec->with_filters)
 			return SECCOMP_RET_ALLOW;
@@ -119,27 +120,30 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 	case SB_ACT_ACCESS:
 		if (strcmp(row->name, "newfstatat") == 0 && is_quiet(spec, data))
 			return SECCOMP_RET_ALLOW;
-		return in_page ? SECCOMP_RET_ALLOW : spec->action;
+		return passes ? SECCOMP_RET_ALLOW : spec->action;
 	case SB_ACT_CHROOT:
 		return spec->action;
 	default:
-		return in_page ? SECCOMP_RET_ALLOW : spec->action;
+		return passes ? SECCOMP_RET_ALLOW : spec->action;
 	}
 }
 
 static const struct sb_filter_spec specs[] = {
 	{.action = TRACE},
 	{.action = TRACE, .refuse_uring = 1, .with_tracers = 1},
-	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .refuse_uring = 1, .with_filters = 1},
-	{.action = SECCOMP_RET_USER_NOTIF, .free_page = PAGE, .with_tracers = 1},
+	{.action = SECCOMP_RET_USER_NOTIF, .let_pass = 1, .refuse_uring = 1, .with_filters = 1},
+	{.action = SECCOMP_RET_USER_NOTIF, .let_pass = 1, .with_tracers = 1},
 	{.action = SECCOMP_RET_USER_NOTIF,
-	 .free_page = PAGE,
+	 .let_pass = 1,
 	 .quiet = {{0, 0xdd5}, {0xfff, 0xc99}, {0x10a, 0xdd5}},
 	 .quiet_count = SB_QUIET_MOST},
 };
 
-static const uint64_t pointers[] = {0x401000, PAGE + 2,	     PAGE + 0xfff,
-				    PAGE - 1, PAGE + 0x1000, PAGE & 0xffffffff};
+static const uint64_t pointers[] = {0x401000, PAGE + SB_PASS_SITE, PAGE + SB_PASS_SITE + 1,
+				    PAGE - 1, 0x1000 + SB_PASS_SITE};
+static const uint64_t passes[] = {SB_PASS, 0, SB_PASS & 0xffffffff, SB_PASS + 1};
+#define PLACES (sizeof pointers / sizeof *pointers)
+#define PASSES (sizeof passes / sizeof *passes)
 
 /* Of those calls where it matters. */
 static const uint64_t arguments[] = {PR_SET_NAME, PR_SET_SECCOMP, CLONE_VM | CLONE_UNTRACED};
@@ -152,9 +156,10 @@ static void hold(const struct sb_filter_spec *spec, const struct sb_filter *filt
 		.arch = arch_of(abi),
 	};
 
-	for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)
+	for (size_t k = 0; k < PLACES * PASSES; k++)
 		for (size_t a = 0; a < sizeof arguments / sizeof *arguments; a++) {
-			data.instruction_pointer = pointers[i];
+			data.instruction_pointer = pointers[k / PASSES];
+			data.args[5] = passes[k % PASSES];
 			data.args[0] = arguments[a];
 			/* Each of them meets a name of one place, of the other, and none at all. */
 			data.args[1] = 0x7f0000000000 + (a == 1 ? 0xc99 : 0xdd5);
@@ -164,7 +169,8 @@ static void hold(const struct sb_filter_spec *spec, const struct sb_filter *filt
 			uint32_t want = expected(spec, &data, row), got = run(&filter->prog, &data);
 
 			cr_assert(got == want, "abi %d, number %u, from %#llx: %#x, not %#x",
-				  (int)abi, nr, (unsigned long long)pointers[i], got, want);
+				  (int)abi, nr, (unsigned long long)data.instruction_pointer, got,
+				  want);
 		}
 }
 
