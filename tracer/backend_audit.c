@@ -65,6 +65,13 @@ static bool any(void *arg)
 	return sb_collector_running(a->collector, NULL, 0) > 0;
 }
 
+static void save(void *arg)
+{
+	struct audit *a = arg;
+
+	sb_collector_tell(a->collector);
+}
+
 static bool turn(void *arg, double seconds)
 {
 	struct audit *a = arg;
@@ -105,7 +112,15 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 	struct audit a = {.spec = spec, .sink = sink};
 	struct sb_proc self;
 
-	a.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &a};
+	a.tend = (struct sb_tend){
+		.spec = spec,
+		.sink = sink,
+		.turn = turn,
+		.any = any,
+		.find = find,
+		.save = save,
+		.arg = &a,
+	};
 	if (sb_proc_look(getpid(), &self) == 0)
 		a.began = self.started;
 	*ret_status = -1;

@@ -172,7 +172,14 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 {
 	struct combined c = {.spec = spec, .sink = sink, .cwd = getcwd(NULL, 0)};
 
-	c.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &c};
+	c.tend = (struct sb_tend){
+		.spec = spec,
+		.sink = sink,
+		.turn = turn,
+		.any = any,
+		.find = find,
+		.arg = &c,
+	};
 	*ret_status = -1;
 	int rc = sb_tend_new(&c.tend, err);
 	if (rc == 0)

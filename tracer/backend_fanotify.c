@@ -119,7 +119,14 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 	struct fanotify f = {.spec = spec, .sink = sink, .signals = -1};
 	auto_free char *cwd = getcwd(NULL, 0);
 
-	f.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &f};
+	f.tend = (struct sb_tend){
+		.spec = spec,
+		.sink = sink,
+		.turn = turn,
+		.any = any,
+		.find = find,
+		.arg = &f,
+	};
 	*ret_status = -1;
 	int rc = sb_tend_new(&f.tend, err);
 	if (rc == 0)

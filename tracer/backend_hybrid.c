@@ -100,6 +100,13 @@ static void ahead(void *arg, const struct sb_call *call)
 
 /* --- a run ------------------------------------------------------------------------------------ */
 
+static void save(void *arg)
+{
+	struct hybrid *h = arg;
+
+	sb_collector_tell(h->collector);
+}
+
 static bool turn(void *arg, double seconds)
 {
 	struct hybrid *h = arg;
@@ -164,7 +171,15 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 {
 	struct hybrid h = {.spec = spec, .sink = sink};
 
-	h.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &h};
+	h.tend = (struct sb_tend){
+		.spec = spec,
+		.sink = sink,
+		.turn = turn,
+		.any = any,
+		.find = find,
+		.save = save,
+		.arg = &h,
+	};
 	*ret_status = -1;
 	int rc = sb_tend_new(&h.tend, err);
 	if (rc == 0)

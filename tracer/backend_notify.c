@@ -47,7 +47,14 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 	struct listening l = {0};
 	struct sb_guard_spec guard = {.trace = spec, .sink = sink, .backend = "notify"};
 
-	l.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &l};
+	l.tend = (struct sb_tend){
+		.spec = spec,
+		.sink = sink,
+		.turn = turn,
+		.any = any,
+		.find = find,
+		.arg = &l,
+	};
 	*ret_status = -1;
 	int rc = sb_tend_new(&l.tend, err);
 	if (rc == 0)

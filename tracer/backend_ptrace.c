@@ -46,7 +46,14 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 	struct tracing t = {0};
 	const struct sb_ptrace_spec ptrace = {.trace = spec, .sink = sink};
 
-	t.tend = (struct sb_tend){.spec = spec, .turn = turn, .any = any, .find = find, .arg = &t};
+	t.tend = (struct sb_tend){
+		.spec = spec,
+		.sink = sink,
+		.turn = turn,
+		.any = any,
+		.find = find,
+		.arg = &t,
+	};
 	*ret_status = -1;
 	int rc = sb_tend_new(&t.tend, err);
 	if (rc == 0)

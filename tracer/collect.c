@@ -133,11 +133,6 @@ static bool name_chunk(struct sb_collector *c, struct chunk *k)
 	return true;
 }
 
-static struct sb_rec *record_at(const struct chunk *k, uint32_t offset)
-{
-	return (struct sb_rec *)((char *)k->memory + offset);
-}
-
 static bool come_back_for(struct chunk *k, uint32_t offset)
 {
 	if (k->unfinished_count == k->unfinished_cap) {
@@ -153,27 +148,10 @@ static bool come_back_for(struct chunk *k, uint32_t offset)
 	return true;
 }
 
-bool collect_hold(struct sb_collector *c, struct chunk *k, const struct held *held)
-{
-	if (k->held_count == k->held_cap) {
-		size_t cap = k->held_cap ? k->held_cap * 2 : 32;
-		void *grown = reallocarray(k->held, cap, sizeof *k->held);
-
-		if (!grown) {
-			sb_sink_lost(c->sink, 1);
-			return false;
-		}
-		k->held = grown;
-		k->held_cap = cap;
-	}
-	k->held[k->held_count++] = *held;
-	return true;
-}
-
 /* Takes the record if it is complete, and if all that it refers to is known. */
 static bool take(struct sb_collector *c, struct chunk *k, uint32_t offset, bool last)
 {
-	struct sb_rec *rec = record_at(k, offset);
+	const struct sb_rec *rec = collect_at(k, offset);
 	uint32_t word = __atomic_load_n(&rec->word, __ATOMIC_ACQUIRE);
 
 	if (!(word & SB_REC_DONE))
@@ -194,7 +172,7 @@ static void read_on(struct sb_collector *c, struct chunk *k, bool last)
 {
 	while (k->cursor + sizeof(struct sb_rec) <= SB_CHUNK) {
 		uint32_t offset = k->cursor;
-		uint32_t word = __atomic_load_n(&record_at(k, offset)->word, __ATOMIC_ACQUIRE);
+		uint32_t word = __atomic_load_n(&collect_at(k, offset)->word, __ATOMIC_ACQUIRE);
 		uint32_t size = word & SB_REC_SIZE;
 
 		if (!word)
@@ -229,7 +207,7 @@ static void finish_chunk(struct sb_collector *c, struct chunk *k)
 {
 	read_chunk(c, k, true);
 	for (size_t i = 0; i < k->held_count; i++)
-		collect_deliver(c, k, &k->held[i], record_at(k, k->held[i].offset));
+		collect_deliver(c, k, &k->held[i], collect_at(k, k->held[i].offset), true);
 	if (k->image)
 		k->image->chunks--;
 	sb_log_release(c->log, k->number);

@@ -54,6 +54,11 @@ bool sb_collector_expects(const struct sb_collector *c, uint32_t number);
 
 /* Reads what is new; the number of records. */
 size_t sb_collector_poll(struct sb_collector *c);
+/*
+ * Delivers what is held until its count is final, with the count that it has; what is added to that
+ * is delivered later.
+ */
+void sb_collector_tell(struct sb_collector *c);
 /* Fills `pids` with those that are known and still run; how many there are (maybe more than cap).
  */
 size_t sb_collector_running(struct sb_collector *c, pid_t *pids, size_t cap);

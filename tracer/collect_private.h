@@ -1,6 +1,6 @@
 /*
- * What the two halves of the collector share: collect.c finds records, collect_record.c knows what
- * they mean.
+ * What the parts of the collector share: collect.c finds records, collect_record.c knows what they
+ * mean, collect_held.c what is told of them when.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "tracer/image.h"
 #include "tracer/realpath.h"
 #include "tracer/record.h"
+#include "tracer/watch.h"
 
 /* An event whose count is not final yet. Strings are offsets into the chunk's text; 0 none. */
 struct held {
@@ -20,6 +21,7 @@ struct held {
 	uint8_t kind, op;
 	int32_t outcome;
 	uint32_t path, real, by;
+	uint32_t told; /* how often, as was delivered already */
 };
 
 struct chunk {
@@ -65,14 +67,29 @@ struct sb_collector {
 	struct record record; /* the one in hand */
 };
 
+static inline const struct sb_rec *collect_at(const struct chunk *k, uint32_t offset)
+{
+	return (const struct sb_rec *)((const char *)k->memory + offset);
+}
+
+static inline const char *collect_text(const struct chunk *k, uint32_t offset)
+{
+	return offset ? k->text.s + offset : NULL;
+}
+
 /* Whether what the record refers to has been heard of. */
 bool collect_ready(const struct chunk *k, const struct record *rec);
 /* Takes in c->record, which stands at `offset` of the chunk. */
 void collect_record(struct sb_collector *c, struct chunk *k, uint32_t offset);
 /* Keeps it until its chunk is done with. False: no memory, counted as lost. */
 bool collect_hold(struct sb_collector *c, struct chunk *k, const struct held *held);
-/* The event is final: to the sink. */
-void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held *held,
-		     const struct sb_rec *rec);
+/* The event to the sink, as often as it was not told yet: it is final, or (not `last`) to go on. */
+void collect_deliver(struct sb_collector *c, struct chunk *k, struct held *held,
+		     const struct sb_rec *rec, bool last);
 /* Tells the sink which files were there before, in order of time. */
 void collect_births(struct sb_collector *c);
+/* Whether the exec passed by who shares the trace. */
+bool collect_passed(const struct image_exec *exec);
+/* The number that the image has with who shares the trace; `told` adds to what is known of it. */
+void collect_number(struct sb_collector *c, struct image *image, const struct image *parent,
+		    struct sb_watch_image told);

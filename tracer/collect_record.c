@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/path.h"
-#include "tracer/watch.h"
 
 /* A string that is kept with the chunk: its offset, 0 where there is none or no memory. */
 static uint32_t put_text(struct sb_collector *c, struct chunk *k, const char *s)
@@ -22,11 +21,6 @@ static uint32_t put_text(struct sb_collector *c, struct chunk *k, const char *s)
 lost:
 	sb_sink_lost(c->sink, 1);
 	return 0;
-}
-
-static const char *text(const struct chunk *k, uint32_t offset)
-{
-	return offset ? k->text.s + offset : NULL;
 }
 
 static const char *intern(struct sb_collector *c, const char *s)
@@ -142,14 +136,6 @@ void collect_births(struct sb_collector *c)
 	c->birth_count = 0;
 }
 
-/* Whether the exec passed by who shares the trace. */
-static bool passed(const struct image_exec *exec)
-{
-	return exec->passed ||
-	       (exec->record &&
-		__atomic_load_n(&exec->record->flags, __ATOMIC_ACQUIRE) & SB_REC_PASSED);
-}
-
 static void note_exec(struct sb_collector *c, const struct chunk *k, const struct held *held,
 		      const char *root)
 {
@@ -161,8 +147,8 @@ static void note_exec(struct sb_collector *c, const struct chunk *k, const struc
 		return;
 	}
 	exec->image = k->image->id;
-	exec->path = intern(c, text(k, held->path));
-	exec->real = c->number ? intern(c, text(k, held->real)) : NULL;
+	exec->path = intern(c, collect_text(k, held->path));
+	exec->real = c->number ? intern(c, collect_text(k, held->real)) : NULL;
 	exec->root = root;
 	exec->cwd = w ? w->cwd : "";
 	exec->record = (const struct sb_rec *)((const char *)k->memory + held->offset);
@@ -229,7 +215,7 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 		note_exec(c, k, &held, root);
 	if (held.kind == SB_WRITE && held.outcome == 0 && held.real &&
 	    rec->head.flags & (SB_REC_EXISTED | SB_REC_NEW))
-		note_birth(c, rec, text(k, held.real));
+		note_birth(c, rec, collect_text(k, held.real));
 }
 
 static struct image *fork_parent(struct sb_collector *c, struct image *image, uint64_t id)
@@ -328,42 +314,19 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 	sb_sink_process(c->sink, &p);
 }
 
-/* The number that the image has with who shares the trace; `told` adds to what is known of it. */
-static void number_image(struct sb_collector *c, struct image *image, const struct image *parent,
-			 struct sb_watch_image told)
-{
-	const struct image_where *w = image_where_near(image, UINT32_MAX);
-
-	told.pid = image->life == LIFE_UNSURE ? 0 : image->pid;
-	told.started = image->started;
-	told.gone = !image->started;
-	told.parent = -1;
-	if (parent && parent->numbered) {
-		told.parent = parent->process;
-		told.by_child = parent->pid != image->pid;
-		told.parent_exe = parent->exe;
-	}
-	told.executed = image->greeted && !told.forked;
-	told.exe = image->exe;
-	told.root = image->birth;
-	told.cwd = w && w->cwd[0] == '/' ? w->cwd : NULL;
-	image->process = c->number(c->number_arg, &told);
-	image->numbered = true;
-}
-
 static void number_greeted(struct sb_collector *c, struct image *image, const struct image *parent,
 			   bool passed_by)
 {
 	const struct record *rec = &c->record;
 	size_t first = rec->head.flags & SB_REC_DIR ? 2 : 1; /* of argv */
 
-	number_image(c, image, parent,
-		     (struct sb_watch_image){
-			     .ppid = rec->head.value,
-			     .forked = rec->head.dirfd == 1,
-			     .passed = passed_by,
-			     .argv = rec->string_count > first ? &rec->strings[first] : NULL,
-		     });
+	collect_number(c, image, parent,
+		       (struct sb_watch_image){
+			       .ppid = rec->head.value,
+			       .forked = rec->head.dirfd == 1,
+			       .passed = passed_by,
+			       .argv = rec->string_count > first ? &rec->strings[first] : NULL,
+		       });
 }
 
 static void take_hello(struct sb_collector *c, struct chunk *k)
@@ -377,7 +340,7 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	/* One image was made so; more that bear its token were given its environment. */
 	const struct image_exec *exec =
 		rec->head.dirfd != 1 ? images_exec(&c->images, rec->head.arg) : NULL;
-	bool passed_by = exec && !exec->heard && passed(exec);
+	bool passed_by = exec && !exec->heard && collect_passed(exec);
 	struct image *parent = rec->head.dirfd == 1 ? fork_parent(c, image, rec->head.arg)
 						    : exec_parent(c, image, rec->head.arg, &again);
 	images_greet(&c->images, image, parent == image ? NULL : parent, rec->head.value);
@@ -455,46 +418,4 @@ void collect_record(struct sb_collector *c, struct chunk *k, uint32_t offset)
 	default:
 		take_event(c, k, offset);
 	}
-}
-
-void collect_deliver(struct sb_collector *c, struct chunk *k, const struct held *held,
-		     const struct sb_rec *rec)
-{
-	uint32_t count = __atomic_load_n(&rec->count, __ATOMIC_ACQUIRE);
-	bool told = false; /* by who shares the trace */
-	struct sb_event ev = {
-		.kind = held->kind,
-		.op = held->op,
-		.existed = SB_TRI_UNKNOWN,
-		.outcome = held->outcome,
-		.count = count ? count : 1,
-		.path = text(k, held->path),
-		.real = text(k, held->real),
-		.by = text(k, held->by),
-	};
-
-	if (ev.kind == SB_EXEC) {
-		struct image_exec *exec =
-			images_exec(&c->images, SB_PLACE(k->number, held->offset));
-
-		ev.outcome = __atomic_load_n(&rec->outcome, __ATOMIC_ACQUIRE);
-		if (exec) {
-			exec->worked = ev.outcome == 0 || ev.outcome == SB_OUTCOME_PENDING;
-			exec->passed = passed(exec);
-			exec->record = NULL;
-		}
-		/* One that passed is told of by the image that it made. */
-		told = c->number && !(exec && exec->passed && !exec->worked);
-		/* What worked never came back to say so. */
-		if (ev.outcome == SB_OUTCOME_PENDING)
-			ev.outcome = 0;
-	}
-	if (ev.outcome < SB_OUTCOME_UNKNOWN || ev.outcome > 4095)
-		ev.outcome = SB_OUTCOME_UNKNOWN;
-	if (told || !ev.path)
-		return;
-	if (c->number && !k->image->numbered)
-		number_image(c, k->image, NULL, (struct sb_watch_image){.ppid = 0});
-	ev.process = k->image->process;
-	sb_sink_event(c->sink, &ev);
 }

@@ -11,10 +11,14 @@
 /* Events held for merging, over all processes; beyond it they are written, and readers add up. */
 #define HELD_MOST (1u << 16)
 
-/* Backends in one trace; the map's value for an event is its count and, below it, who saw it. */
+/*
+ * Backends in one trace; the map's value for an event is how often it was seen since its line was
+ * written and, below it, whether that line could not tell if its file was there, and who saw it.
+ */
 #define BACKENDS_MOST	 8u
-#define BACKEND_BITS	 3u
-#define VALUE_COUNT(v)	 ((uintptr_t)(v) >> BACKEND_BITS)
+#define VALUE_UNTOLD	 8u
+#define VALUE_BITS	 4u
+#define VALUE_COUNT(v)	 ((uintptr_t)(v) >> VALUE_BITS)
 #define VALUE_BACKEND(v) ((uintptr_t)(v) & (BACKENDS_MOST - 1))
 
 /* What is known of a real path; bits of a map's value. */
@@ -22,11 +26,17 @@
 #define PATH_EXISTED 2u
 #define PATH_NEW     4u
 
+struct table {
+	struct sb_map events; /* event -> VALUE_* */
+	size_t written;	      /* of them, the first so many have a line */
+};
+
 struct sb_sink {
 	struct sb_sink_spec spec;
 	const char *backends[BACKENDS_MOST]; /* the first is the trace's own */
-	struct sb_map *tables;		     /* by process: event -> VALUE_* */
+	struct table *tables;		     /* by process */
 	size_t table_count;
+	size_t unwritten; /* of the tables below, none has what is not written */
 	size_t held;
 	struct sb_map paths; /* real path -> PATH_* */
 	struct sb_map hidden;
@@ -59,7 +69,7 @@ void sb_sink_free(struct sb_sink *sink)
 	if (!sink)
 		return;
 	for (size_t i = 0; i < sink->table_count; i++)
-		sb_map_free(&sink->tables[i]);
+		sb_map_free(&sink->tables[i].events);
 	free(sink->tables);
 	sb_map_free(&sink->paths);
 	sb_map_free(&sink->hidden);
@@ -113,11 +123,11 @@ static bool wanted(const struct sb_sink *sink, const struct sb_event *ev)
 	return !sink->spec.include || !*sink->spec.include || any_match(sink->spec.include, ev);
 }
 
-static struct sb_map *table_of(struct sb_sink *sink, uint32_t process)
+static struct table *table_of(struct sb_sink *sink, uint32_t process)
 {
 	if (process >= sink->table_count) {
 		size_t count = process < 32 ? 64 : (size_t)process * 2;
-		struct sb_map *grown = reallocarray(sink->tables, count, sizeof *grown);
+		struct table *grown = reallocarray(sink->tables, count, sizeof *grown);
 
 		if (!grown)
 			return NULL;
@@ -136,7 +146,8 @@ static enum sb_tri existed_of(const struct sb_sink *sink, const char *real)
 	return bits & PATH_EXISTED ? SB_YES : bits & PATH_NEW ? SB_NO : SB_TRI_UNKNOWN;
 }
 
-static void write_event(struct sb_sink *sink, uint32_t process, const struct sb_map_entry *e)
+/* Its line, or another one that adds to it. */
+static void write_event(struct sb_sink *sink, uint32_t process, struct sb_map_entry *e)
 {
 	struct event_key key;
 	struct sb_event ev = {.process = process,
@@ -155,18 +166,41 @@ static void write_event(struct sb_sink *sink, uint32_t process, const struct sb_
 	ev.by = *ev.by ? ev.by : NULL;
 	if (ev.kind == SB_WRITE && ev.outcome == 0)
 		ev.existed = existed_of(sink, ev.real);
+	/* All that an older line lacks may be the one answer. */
+	if (!ev.count && ev.existed == SB_TRI_UNKNOWN)
+		return;
 	(void)sb_trace_put_event(sink->spec.writer, &ev, &sink->err);
+	bool untold = ev.kind == SB_WRITE && ev.outcome == 0 && ev.existed == SB_TRI_UNKNOWN;
+	e->value = (void *)(uintptr_t)(VALUE_BACKEND(e->value) | (untold ? VALUE_UNTOLD : 0));
 }
 
 void sb_sink_done(struct sb_sink *sink, uint32_t process)
 {
 	if (process >= sink->table_count)
 		return;
-	struct sb_map *table = &sink->tables[process];
-	for (size_t i = 0; i < table->count && !sink->err.code; i++)
-		write_event(sink, process, &table->entries[i]);
-	sink->held -= table->count;
-	sb_map_free(table);
+	struct table *table = &sink->tables[process];
+	for (size_t i = 0; i < table->events.count && !sink->err.code; i++) {
+		struct sb_map_entry *e = &table->events.entries[i];
+
+		if (VALUE_COUNT(e->value) || (uintptr_t)e->value & VALUE_UNTOLD)
+			write_event(sink, process, e);
+	}
+	sink->held -= table->events.count;
+	sb_map_free(&table->events);
+	table->written = 0;
+}
+
+void sb_sink_save(struct sb_sink *sink)
+{
+	for (size_t i = sink->unwritten; i < sink->table_count; i++) {
+		struct table *table = &sink->tables[i];
+
+		for (; table->written < table->events.count && !sink->err.code; table->written++)
+			write_event(sink, (uint32_t)i, &table->events.entries[table->written]);
+	}
+	sink->unwritten = sink->table_count;
+	if (!sink->err.code)
+		(void)sb_trace_flush(sink->spec.writer, &sink->err);
 }
 
 static void remember_path(struct sb_sink *sink, const char *real, uintptr_t bits)
@@ -211,22 +245,25 @@ void sb_sink_event(struct sb_sink *sink, const struct sb_event *ev)
 	if (ev->real && ev->kind != SB_SEARCH &&
 	    (ev->outcome == 0 || ev->outcome == SB_OUTCOME_UNKNOWN))
 		remember_path(sink, ev->real, PATH_USED);
-	struct sb_map *table = table_of(sink, ev->process);
+	struct table *table = table_of(sink, ev->process);
 	int fresh;
 	struct sb_map_entry *e = NULL;
 	if (table && sb_buf_add(&bytes, &key, sizeof key) == 0 &&
 	    sb_buf_add(&bytes, ev->path, strlen(ev->path) + 1) == 0 &&
 	    sb_buf_add(&bytes, real, strlen(real) + 1) == 0 &&
 	    sb_buf_add(&bytes, by, strlen(by) + 1) == 0)
-		e = sb_map_add(table, bytes.s, bytes.len, &fresh);
+		e = sb_map_add(&table->events, bytes.s, bytes.len, &fresh);
 	if (!e) {
 		no_memory(sink);
 		return;
 	}
-	if (fresh)
+	if (fresh) {
 		e->value = (void *)(uintptr_t)backend_index(sink, ev->backend);
-	e->value = (void *)((uintptr_t)e->value + (ev->count << BACKEND_BITS));
-	sink->held += fresh ? 1 : 0;
+		sink->held++;
+		if (ev->process < sink->unwritten)
+			sink->unwritten = ev->process;
+	}
+	e->value = (void *)((uintptr_t)e->value + (ev->count << VALUE_BITS));
 	if (sink->held > HELD_MOST)
 		for (size_t i = 0; i < sink->table_count; i++)
 			sb_sink_done(sink, (uint32_t)i);

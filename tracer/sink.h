@@ -3,9 +3,9 @@
  * that all backends agree on it.
  *
  * Order: sb_sink_new() over a writer, sb_sink_hide() for what is our own, then processes, events
- * and blind spots in any order, sb_sink_done() for a process that will have no more events, and
- * sb_sink_finish(). What fails on the way (a full disk) is told once, by sb_sink_finish(): the
- * command is not to suffer from it.
+ * and blind spots in any order, sb_sink_done() for a process that will have no more events,
+ * sb_sink_save() now and then, and sb_sink_finish(). What fails on the way (a full disk) is told
+ * once, by sb_sink_finish(): the command is not to suffer from it.
  */
 #pragma once
 
@@ -41,6 +41,11 @@ void sb_sink_event(struct sb_sink *sink, const struct sb_event *ev);
 void sb_sink_existed(struct sb_sink *sink, const char *real, enum sb_tri existed);
 /* No more events of this process: its table is written and given back. */
 void sb_sink_done(struct sb_sink *sink, uint32_t process);
+/*
+ * Writes what has no line yet, and all of it to the file: should we be killed, only how often it
+ * was done since is not told.
+ */
+void sb_sink_save(struct sb_sink *sink);
 void sb_sink_blind(struct sb_sink *sink, enum sb_blind blind, const char *path, uint64_t count);
 void sb_sink_lost(struct sb_sink *sink, uint64_t count);
 

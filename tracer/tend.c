@@ -14,6 +14,8 @@
 /* --timeout: from SIGTERM to SIGKILL, and from there until we give up waiting. */
 #define TERM_SECONDS 2.0
 #define KILL_SECONDS 3.0
+/* Should we be killed, the trace has what was known so long before. */
+#define SAVE_SECONDS 0.5
 #define PIDS_MOST    8192
 
 double sb_tend_now(void)
@@ -50,13 +52,27 @@ static void signal_all(struct sb_tend *t, size_t count, int sig)
 		(void)kill(t->pids[i], sig); /* gone by now: fine */
 }
 
+static bool turn(struct sb_tend *t, double seconds)
+{
+	bool more = t->turn(t->arg, seconds);
+	double now = sb_tend_now();
+
+	if (now - t->saved >= SAVE_SECONDS) {
+		if (t->save)
+			t->save(t->arg);
+		sb_sink_save(t->sink);
+		t->saved = now;
+	}
+	return more;
+}
+
 /* Takes turns for so long, however much there is to do in each. */
 static void turns(struct sb_tend *t, double seconds)
 {
 	double until = sb_tend_now() + seconds, left = seconds;
 
 	do {
-		(void)t->turn(t->arg, left);
+		(void)turn(t, left);
 		left = until - sb_tend_now();
 	} while (left > 0);
 }
@@ -97,6 +113,7 @@ int sb_tend_run(struct sb_tend *t, struct sb_err *err)
 	double deadline = t->spec->timeout > 0 ? sb_tend_now() + t->spec->timeout : 0;
 	double settled = 0, wait = BUSY_SECONDS;
 
+	t->saved = sb_tend_now();
 	for (;;) {
 		double left = deadline > 0 ? deadline - sb_tend_now() : 1;
 
@@ -108,7 +125,7 @@ int sb_tend_run(struct sb_tend *t, struct sb_err *err)
 				t->spec->argv[0], t->spec->timeout);
 			return -ETIME;
 		}
-		wait = t->turn(t->arg, left < wait ? left : wait) ? BUSY_SECONDS : LOOK_SECONDS;
+		wait = turn(t, left < wait ? left : wait) ? BUSY_SECONDS : LOOK_SECONDS;
 		if (t->ended && !goes_on(t, &settled))
 			return 0;
 	}

@@ -13,9 +13,11 @@
 
 #include "common/err.h"
 #include "tracer/backend.h"
+#include "tracer/sink.h"
 
 struct sb_tend {
 	const struct sb_trace_spec *spec;
+	struct sb_sink *sink;
 	/*
 	 * Waits at most so many seconds for something to happen, and takes in what did. True: more
 	 * is on its way, look again soon. To be noted here: that the command has `ended`.
@@ -25,11 +27,15 @@ struct sb_tend {
 	bool (*any)(void *arg);
 	/* Everybody that still runs; how many of them are in `pids`. */
 	size_t (*find)(void *arg, pid_t *pids, size_t cap);
+	/* Delivers what is known: about twice a second, before it is saved in the trace file. May
+	 * be NULL. */
+	void (*save)(void *arg);
 	void *arg;
 
 	bool ended;
 	bool nobody; /* it was searched, and none was left: none comes any more */
 	int status;  /* wait status of the command */
+	double saved;
 	pid_t *pids;
 };
 

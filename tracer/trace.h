@@ -3,9 +3,10 @@
  * any order, then a closing line. A merged trace holds those of several commands.
  *
  * Writing: sb_trace_create(), then _process(), _event() and _file() in any order, then _close().
- * What was written is flushed line by line in large pieces; a trace that was never closed is read
- * as far as it goes. Reading: sb_trace_load() gives the whole, merged (lines that tell of the same
- * thing are added up) and interned; everything in it lives until sb_trace_free().
+ * What was written gets into the file in large pieces, and with sb_trace_flush(); a trace that was
+ * never closed is read as far as it goes. Reading: sb_trace_load() gives the whole, merged (lines
+ * that tell of the same thing are added up) and interned; everything in it lives until
+ * sb_trace_free().
  *
  * Byte strings: paths, arguments and variables are any bytes but NUL. In the file they are JSON
  * strings where they are UTF-8, and {"hex": "..."} where they are not.
@@ -89,6 +90,8 @@ int sb_trace_put_process(struct sb_trace_writer *w, const struct sb_trace_proces
 			 struct sb_err *err);
 int sb_trace_put_event(struct sb_trace_writer *w, const struct sb_event *ev, struct sb_err *err);
 int sb_trace_put_file(struct sb_trace_writer *w, const struct sb_trace_file *f, struct sb_err *err);
+/* Whole lines are in the file then; not on the disk. */
+int sb_trace_flush(struct sb_trace_writer *w, struct sb_err *err);
 /* Writes the closing line (totals are its own count), flushes, syncs nothing, frees w whatever
  * happens. */
 int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, struct sb_err *err);

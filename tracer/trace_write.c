@@ -253,6 +253,13 @@ int sb_trace_put_file(struct sb_trace_writer *w, const struct sb_trace_file *f, 
 	return check(w, err);
 }
 
+int sb_trace_flush(struct sb_trace_writer *w, struct sb_err *err)
+{
+	/* It has told by its error, which stays, what check() looks for. */
+	(void)fflush_unlocked(w->out);
+	return check(w, err);
+}
+
 int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, struct sb_err *err)
 {
 	FILE *out = w->out;

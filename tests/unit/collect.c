@@ -144,6 +144,8 @@ Test(collect, names_and_counts)
 	    "d\0/etc", 7);
 	put(&w, &(struct sb_rec){.kind = SB_LOAD, .strings = 2}, "/usr/lib/l.so\0", 15);
 	cr_assert(eq(sz, sb_collector_poll(collector), 4)); /* one waits for its directory */
+	sb_collector_tell(collector);
+	sb_collector_tell(collector); /* the rest of the count later */
 	put(&w, &(struct sb_rec){.kind = SB_REC_WHERE, .strings = 2, .where = 5}, "/var\0", 6);
 	__atomic_add_fetch(&rec->count, 41, __ATOMIC_SEQ_CST);
 	cr_assert(eq(sz, sb_collector_poll(collector), 2));
@@ -159,6 +161,24 @@ Test(collect, names_and_counts)
 	cr_assert(eq(str, (char *)ev->by, "/bin/first"));
 	cr_assert(eq(sz, t->process_count, 1));
 	cr_assert(eq(u64, t->end.lost, 0));
+	sb_trace_free(t);
+}
+
+Test(collect, told_early)
+{
+	struct writer w = claim(0, getpid());
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_trace *t;
+
+	hello(&w, "/");
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("/a"));
+	put(&w, &(struct sb_rec){.kind = SB_EXEC, .strings = 1, .outcome = SB_OUTCOME_PENDING},
+	    TEXT("/b"));
+	sb_collector_poll(collector);
+	sb_collector_tell(collector);
+	sb_sink_save(sink);
+	cr_assert(eq(int, sb_trace_load(trace_path, &t, &err), 0));
+	cr_expect(eq(sz, t->event_count, 1));
 	sb_trace_free(t);
 }
 
