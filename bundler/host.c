@@ -29,7 +29,7 @@ struct host {
 	struct sb_map strings;
 	struct sb_map searched; /* folders that RUNPATHs name */
 	int dir;		/* libexec/host */
-	uint64_t gates;
+	struct sb_patch start;	/* where its gates are, and for which machine */
 };
 
 static const char *relative(const char *path)
@@ -164,7 +164,7 @@ static int write_bytes(struct host *h, const char *name, const struct sb_buf *by
 static int rewrite(struct host *h, size_t i, bool linker, struct sb_err *err)
 {
 	struct sb_manifest_file *f = &h->files[i];
-	struct sb_patch patch = {.gates = h->gates, .linker = linker};
+	struct sb_patch patch = h->start;
 	auto_buf bytes = SB_BUF_INIT, place = SB_BUF_INIT;
 	struct sb_err why = SB_ERR_INIT;
 	size_t size;
@@ -176,6 +176,7 @@ static int rewrite(struct host *h, size_t i, bool linker, struct sb_err *err)
 	rc = map_file(h->spec->payload, relative(f->path), &from, &size);
 	if (rc < 0)
 		return sb_fail(err, -rc, "read '%s' in the payload", f->path);
+	patch.linker = linker;
 	rc = sb_patch_library(from, size, &patch, &bytes, &why);
 	(void)munmap(from, size); /* was mapped by us */
 	if (rc == -ENOMEM)
@@ -255,10 +256,10 @@ static int write_start(struct host *h, char *ret_hash, struct sb_err *err)
 
 	if (rc < 0)
 		return sb_fail(err, -rc, "read '%s'", h->spec->start);
-	h->gates = sb_patch_gates(from, size);
+	bool known = sb_patch_start(from, size, &h->start);
 	rc = sb_buf_add(&bytes, from, size);
 	(void)munmap(from, size); /* was mapped by us */
-	if (rc < 0 || !h->gates)
+	if (rc < 0 || !known)
 		return sb_fail(err, rc < 0 ? ENOMEM : ENOEXEC, "read '%s'", h->spec->start);
 	return write_bytes(h, "start", &bytes, 0755, ret_hash, err);
 }
