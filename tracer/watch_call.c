@@ -15,18 +15,29 @@
 
 /* --- under way -------------------------------------------------------------------------------- */
 
-/* Whether a file is there before a call that may make it. */
-static enum sb_tri look_before(struct sb_watch *w, const struct sb_watch_call *call, unsigned i)
+/* 0 or an errno; EINVAL: it cannot be looked at from here. */
+static int look_before(struct sb_watch *w, const struct sb_watch_call *call, unsigned i,
+		       struct stat *ret)
 {
 	const struct watch_name *name = &call->names[i];
 	const char *path = watch_reach(w, name, call->text.s + name->at, call->pid);
-	struct stat st;
 
 	if (!path)
-		return SB_TRI_UNKNOWN;
-	if (fstatat(AT_FDCWD, path, &st, name->nofollow ? AT_SYMLINK_NOFOLLOW : 0) == 0)
-		return SB_YES;
-	return errno == ENOENT ? SB_NO : SB_TRI_UNKNOWN;
+		return EINVAL;
+	return fstatat(AT_FDCWD, path, ret, name->nofollow ? AT_SYMLINK_NOFOLLOW : 0) < 0 ? errno
+											  : 0;
+}
+
+/* Whether a file is there before a call that may make it. */
+static enum sb_tri is_there(int failed)
+{
+	return !failed ? SB_YES : failed == ENOENT ? SB_NO : SB_TRI_UNKNOWN;
+}
+
+/* Every second file that is written gets its name this way: what is known of others stays so. */
+static bool names_others(int failed, const struct stat *st)
+{
+	return failed ? failed != ENOENT : S_ISDIR(st->st_mode) || S_ISLNK(st->st_mode);
 }
 
 /* What must be known beforehand: nothing, where the outcome itself will tell. */
@@ -35,12 +46,18 @@ static void look_at_names(struct sb_watch *w, struct sb_watch_call *call)
 	for (unsigned i = 0; i < call->touches.count; i++) {
 		const struct sb_touch *t = &call->touches.touch[i];
 		struct watch_name *name = &call->names[i];
+		bool renames = call->touches.row->op == SB_OP_RENAME;
 		bool makes = t->kind == SB_WRITE && t->op == SB_OP_OPEN &&
 			     (t->open_flags & O_CREAT) && !(t->open_flags & O_EXCL);
+		struct stat st;
 
 		name->existed = SB_TRI_UNKNOWN;
-		if (name->there && (makes || (i == 1 && t->op == SB_OP_RENAME)))
-			name->existed = look_before(w, call, i);
+		if (!makes && !renames)
+			continue;
+		int failed = name->there ? look_before(w, call, i, &st) : EINVAL;
+		if (makes || i == 1)
+			name->existed = is_there(failed);
+		call->renames |= renames && names_others(failed, &st);
 	}
 }
 

@@ -403,7 +403,7 @@ void sb_watch_conclude(struct sb_watch *w, struct sb_watch_call *call)
 	}
 	if (call->moves || leaves_traces(call)) {
 		watch_tell_births(w, call);
-		w->moves += call->touches.row->op == SB_OP_RENAME;
+		w->moves += call->renames;
 		t->later = call;
 		return;
 	}

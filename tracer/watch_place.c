@@ -280,6 +280,8 @@ static void names_changed(struct sb_watch *w, struct sb_watch_call *call)
 
 	switch (touches->row->op) {
 	case SB_OP_RENAME:
+		if (!call->renames)
+			break;
 		w->moves++;
 		sb_real_forget(w->real);
 		break;

@@ -69,6 +69,8 @@ struct sb_watch_call {
 	struct sb_buf text;
 	struct watch_name names[2];
 	bool moves; /* counted in the process's `moving` */
+	/* Of a rename: a directory or a link moves or goes, and with it what other names mean. */
+	bool renames;
 	bool guessed;
 	uint64_t before[3]; /* of an exec that was guessed: the layout of the image that called */
 	uint64_t passes;    /* as the watch's, then */

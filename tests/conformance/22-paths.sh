@@ -45,3 +45,19 @@ if command -v python3 >/dev/null; then
 else
 	skip_check "the trace is UTF-8 and JSON, line by line" "the program python3 is missing"
 fi
+
+# Those who look while the program waits; the others may look when names mean something else again.
+really() {
+	local name real line
+	traced renames 0 "$T/renames" "$d" && grep -q '^real ' renames.out || return 1
+	while read -r _ name real; do
+		line="\"path\":\"$name\",\"real\":\"$real\""
+		grep -F '"event":"open"' renames.trace | grep -qF "$line" || { echo "not in the trace: $line"; return 1; }
+	done < <(grep '^real ' renames.out)
+}
+case $SB_BACKEND in
+notify | ptrace | combined)
+	d=$(fresh renames.d)
+	check "names mean what they mean then, whatever is renamed" really
+	;;
+esac
