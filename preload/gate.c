@@ -14,5 +14,5 @@ __asm__(".pushsection .text.sb_gate, \"ax\", @progbits\n"
 	".type sb_gate, @function\n"
 	"sb_gate:\n"
 	".cfi_startproc\n" SB_ARCH_GATE(SB_PASS) ".cfi_endproc\n"
-	".size sb_gate, .-sb_gate\n"
-	".popsection\n");
+						 ".size sb_gate, .-sb_gate\n"
+						 ".popsection\n");

@@ -27,7 +27,7 @@ struct audit {
 	struct sb_sink *sink;
 	struct sb_log_file *log;
 	struct sb_collector *collector;
-	uint64_t began; /* our own start, in ticks */
+	struct sb_proc_mark began;
 	struct sb_tend tend;
 	struct sb_audit_plan plan;
 };
@@ -42,7 +42,7 @@ static int probe(struct sb_err *err)
 
 /*
  * Everybody: the command, who said hello, their children, and who was born with our variables. The
- * last ones take a look at all of /proc, but a child that has not said a word yet is not missed.
+ * last ones take a look at /proc, but a child that has not said a word yet is not missed.
  */
 static size_t find(void *arg, pid_t *pids, size_t cap)
 {
@@ -53,7 +53,7 @@ static size_t find(void *arg, pid_t *pids, size_t cap)
 		pids[count++] = a->spec->child->pid;
 	size_t known = sb_collector_running(a->collector, pids + count, cap - count);
 	count += known < cap - count ? known : cap - count;
-	sb_proc_add_born_with(sb_log_path(a->log), a->began, pids, &count, cap);
+	sb_proc_add_born_with(sb_log_path(a->log), &a->began, pids, &count, cap);
 	sb_proc_add_children(pids, &count, cap);
 	return count;
 }
@@ -110,8 +110,6 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 	       struct sb_err *err)
 {
 	struct audit a = {.spec = spec, .sink = sink};
-	struct sb_proc self;
-
 	a.tend = (struct sb_tend){
 		.spec = spec,
 		.sink = sink,
@@ -121,8 +119,7 @@ static int run(const struct sb_trace_spec *spec, struct sb_sink *sink, int *ret_
 		.save = save,
 		.arg = &a,
 	};
-	if (sb_proc_look(getpid(), &self) == 0)
-		a.began = self.started;
+	sb_proc_mark(&a.began);
 	*ret_status = -1;
 	int rc = sb_tend_new(&a.tend, err);
 	if (rc == 0)

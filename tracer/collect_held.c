@@ -23,7 +23,7 @@ bool collect_hold(struct sb_collector *c, struct chunk *k, const struct held *he
 }
 
 void collect_number(struct sb_collector *c, struct image *image, const struct image *parent,
-			 struct sb_watch_image told)
+		    struct sb_watch_image told)
 {
 	const struct image_where *w = image_where_near(image, UINT32_MAX);
 
@@ -122,7 +122,7 @@ void sb_collector_tell(struct sb_collector *c)
 			continue;
 		for (size_t j = 0; j < k->held_count; j++)
 			if (!k->held[j].told)
-				collect_deliver(c, k, &k->held[j],
-						collect_at(k, k->held[j].offset), false);
+				collect_deliver(c, k, &k->held[j], collect_at(k, k->held[j].offset),
+						false);
 	}
 }

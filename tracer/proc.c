@@ -130,6 +130,59 @@ void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap)
 	}
 }
 
+/* The number behind `word` in a file of the kernel's, which may be long; 0: there is none. */
+static uint64_t number_in(const char *path, const char *word)
+{
+	char piece[4096];
+	size_t len = strlen(word), kept = 0;
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, piece + kept, sizeof piece - 1 - kept)) > 0) {
+		size_t have = kept + (size_t)n;
+
+		piece[have] = '\0';
+		const char *found = strstr(piece, word);
+		/* Read whole, as far as its line goes. */
+		if (found && (!word[0] || strchr(found + 1, '\n')))
+			return strtoull(found + len, NULL, 10);
+		kept = found ? have - (size_t)(found - piece) : len < have ? len : have;
+		memmove(piece, piece + have - kept, kept);
+	}
+	return 0;
+}
+
+static uint64_t births(void)
+{
+	return number_in("/proc/stat", "\nprocesses ");
+}
+
+void sb_proc_mark(struct sb_proc_mark *ret)
+{
+	struct sb_proc self;
+
+	*ret = (struct sb_proc_mark){.pid = getpid(), .births = births()};
+	if (sb_proc_look(ret->pid, &self) == 0)
+		ret->started = self.started;
+}
+
+/*
+ * Numbers are given out in turn, those in use left out, and after the highest from the lowest
+ * again. Where so few were needed since that this has not happened, who began later has a higher
+ * one.
+ */
+static pid_t lowest_since(const struct sb_proc_mark *since)
+{
+	uint64_t most = number_in("/proc/sys/kernel/pid_max", "");
+	uint64_t in_use = number_in("/proc/loadavg", "/");
+	uint64_t now = births();
+
+	return since->births && now > since->births && in_use &&
+			       (uint64_t)since->pid + (now - since->births) + in_use < most
+		       ? since->pid
+		       : 1;
+}
+
 static bool born_with(pid_t pid, const char *text)
 {
 	char name[32], piece[65536];
@@ -149,9 +202,11 @@ static bool born_with(pid_t pid, const char *text)
 	return false;
 }
 
-void sb_proc_add_born_with(const char *text, uint64_t since, pid_t *pids, size_t *count, size_t cap)
+void sb_proc_add_born_with(const char *text, const struct sb_proc_mark *since, pid_t *pids,
+			   size_t *count, size_t cap)
 {
 	auto_dir DIR *dir = opendir("/proc");
+	pid_t lowest = lowest_since(since);
 	struct dirent *entry;
 
 	while (dir && *count < cap && (entry = readdir(dir))) {
@@ -159,9 +214,9 @@ void sb_proc_add_born_with(const char *text, uint64_t since, pid_t *pids, size_t
 		pid_t pid = pid_of(entry);
 
 		/* Our own may stand in that of somebody we trace for. */
-		if (pid > 1 && pid != getpid() && !among(pids, *count, pid) &&
-		    sb_proc_look(pid, &proc) == 0 && proc.state != 'Z' && proc.started >= since &&
-		    born_with(pid, text))
+		if (pid > lowest && pid != getpid() && !among(pids, *count, pid) &&
+		    sb_proc_look(pid, &proc) == 0 && proc.state != 'Z' &&
+		    proc.started >= since->started && born_with(pid, text))
 			pids[(*count)++] = pid;
 	}
 }

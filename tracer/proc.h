@@ -32,10 +32,19 @@ bool sb_proc_runs(pid_t pid, uint64_t started);
  */
 void sb_proc_add_children(pid_t *pids, size_t *count, size_t cap);
 
+/* A moment, to find those by who began after it. */
+struct sb_proc_mark {
+	pid_t pid;	  /* ours */
+	uint64_t started; /* when we began, as in struct sb_proc */
+	uint64_t births;  /* on this machine since boot, threads too; 0 not known */
+};
+
+void sb_proc_mark(struct sb_proc_mark *ret);
+
 /*
- * Adds every process that started at `since` or later and whose first environment holds `text`:
- * what a traced process is born with, whoever its parent is by now. Those that we may not look at
- * are not found.
+ * Adds every process that began after `since` and whose first environment holds `text`: what a
+ * traced process is born with, whoever its parent is by now. Those that we may not look at are not
+ * found. Looks at those alone that can have begun since, however many others there are.
  */
-void sb_proc_add_born_with(const char *text, uint64_t since, pid_t *pids, size_t *count,
-			   size_t cap);
+void sb_proc_add_born_with(const char *text, const struct sb_proc_mark *since, pid_t *pids,
+			   size_t *count, size_t cap);
