@@ -192,7 +192,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c
 
 # Each runs over a corpus of its own for some seconds, without arguments.
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB_OBJ)
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/engine.h $(LIB_OBJ) $(filter-out %/main.o,$(TOOL_OBJ)) $(LAUNCHER_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(STD) $(CFLAGS) $(SAN) $(LDFLAGS) $(DEPS_LDFLAGS) $(DEPS_TEST) \
 		-o $@ $(filter %.c %.o,$^) $(LIBS)

@@ -124,7 +124,8 @@ static bool name_chunk(struct sb_collector *c, struct chunk *k)
 	uint64_t id = k->memory->image;
 	if (id == 0 || id > k->number + 1)
 		id = k->number + 1; /* scribbled over */
-	k->image = images_get(&c->images, id, k->memory->pid);
+	pid_t pid = k->memory->pid;
+	k->image = images_get(&c->images, id, pid < 0 ? 0 : pid);
 	if (!k->image) {
 		sb_sink_lost(c->sink, 1);
 		return false;
@@ -156,7 +157,9 @@ static bool take(struct sb_collector *c, struct chunk *k, uint32_t offset, bool 
 
 	if (!(word & SB_REC_DONE))
 		return false;
-	if (!record_take(&c->record, rec, word & SB_REC_SIZE)) {
+	/* The size may be another one than when the record was stepped over. */
+	if ((word & SB_REC_SIZE) > SB_CHUNK - offset ||
+	    !record_take(&c->record, rec, word & SB_REC_SIZE)) {
 		sb_sink_lost(c->sink, 1);
 		return true;
 	}

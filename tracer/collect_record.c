@@ -343,6 +343,8 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	bool passed_by = exec && !exec->heard && collect_passed(exec);
 	struct image *parent = rec->head.dirfd == 1 ? fork_parent(c, image, rec->head.arg)
 						    : exec_parent(c, image, rec->head.arg, &again);
+	if (rec->head.value < 0) /* scribbled over, as all may be */
+		rec->head.value = 0;
 	images_greet(&c->images, image, parent == image ? NULL : parent, rec->head.value);
 	const char *cwd = cwd_of(c, rec->head.arg);
 	if (image_set_where(image, rec->head.where, cwd, image->root) < 0)
@@ -363,6 +365,11 @@ static void take_where(struct sb_collector *c, struct chunk *k)
 	auto_buf full = SB_BUF_INIT;
 	const char *now = NULL;
 
+	/* All that is told within it is to be a path: whatever stood there was no root. */
+	if (root && *root && *root != '/') {
+		sb_sink_lost(c->sink, 1);
+		return;
+	}
 	/* A program knows of the changes of root since it was exec'd, and of none before. */
 	if (sb_buf_puts(&full, k->image->birth) == 0 && sb_buf_puts(&full, root ? root : "") == 0)
 		now = intern(c, sb_buf_str(&full));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tracer/proc.h"
 
@@ -81,13 +82,30 @@ void images_greet(struct images *images, struct image *image, struct image *befo
 		e->value = image;
 }
 
+/* How many are of this generation or of one before: the place of the next. */
+static size_t wheres_up_to(const struct image *image, uint32_t generation)
+{
+	size_t low = 0, high = image->where_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->wheres[middle].generation <= generation)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 int image_set_where(struct image *image, uint32_t generation, const char *cwd, const char *root)
 {
-	for (size_t i = 0; i < image->where_count; i++)
-		if (image->wheres[i].generation == generation)
-			return 0;
+	/* At the end, but for threads that told out of their order. */
+	size_t n = image->where_count, at = wheres_up_to(image, generation);
+
+	if (at && image->wheres[at - 1].generation == generation)
+		return 0;
 	/* Doubled at powers of two: the count tells what was allocated. */
-	size_t n = image->where_count;
 	if ((n & (n - 1)) == 0) {
 		void *grown = reallocarray(image->wheres, n ? n * 2 : 1, sizeof *image->wheres);
 
@@ -95,30 +113,24 @@ int image_set_where(struct image *image, uint32_t generation, const char *cwd, c
 			return -ENOMEM;
 		image->wheres = grown;
 	}
-	image->wheres[image->where_count++] = (struct image_where){generation, cwd, root};
+	memmove(&image->wheres[at + 1], &image->wheres[at], (n - at) * sizeof *image->wheres);
+	image->wheres[at] = (struct image_where){generation, cwd, root};
+	image->where_count++;
 	return 0;
-}
-
-const struct image_where *image_where(const struct image *image, uint32_t generation)
-{
-	/* The latest is the one that is asked for most. */
-	for (size_t i = image->where_count; i-- > 0;)
-		if (image->wheres[i].generation == generation)
-			return &image->wheres[i];
-	return NULL;
 }
 
 const struct image_where *image_where_near(const struct image *image, uint32_t generation)
 {
-	const struct image_where *best = NULL;
+	size_t n = wheres_up_to(image, generation);
 
-	for (size_t i = 0; i < image->where_count; i++) {
-		const struct image_where *w = &image->wheres[i];
+	return n ? &image->wheres[n - 1] : NULL;
+}
 
-		if (w->generation <= generation && (!best || w->generation > best->generation))
-			best = w;
-	}
-	return best;
+const struct image_where *image_where(const struct image *image, uint32_t generation)
+{
+	const struct image_where *w = image_where_near(image, generation);
+
+	return w && w->generation == generation ? w : NULL;
 }
 
 /* By the signal that does nothing: cheap, but blind to zombies and to a pid's next owner. */

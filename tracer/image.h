@@ -33,7 +33,7 @@ struct image {
 	const char *exe;   /* NULL where not known */
 	const char *birth; /* the root that it was exec'd in: what it tells later is within it */
 	const char *root;  /* the latest */
-	struct image_where *wheres;
+	struct image_where *wheres; /* by generation: a program may move a million times */
 	size_t where_count;
 	struct image *next; /* of those that are not gone */
 };
