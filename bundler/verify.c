@@ -33,8 +33,11 @@ static void find(struct verification *v, const char *path, const char *what)
 	v->finding(v->arg, path, what);
 }
 
+/* The manifest tells no size of what is not payload: all of it is far smaller than this. */
+#define PART_MOST (256u << 20)
+
 static int check_hash(struct verification *v, int dir, const char *name, const char *shown,
-		      const char *want, struct sb_err *err)
+		      const char *want, uint64_t most, struct sb_err *err)
 {
 	/* Whatever lies there: no symlink is followed, no fifo waited for. */
 	auto_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -44,6 +47,11 @@ static int check_hash(struct verification *v, int dir, const char *name, const c
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		find(v, shown, fd < 0 && errno == ENOENT ? "is missing" : "is no readable file");
+		return 0;
+	}
+	if (most < (uint64_t)st.st_size) {
+		/* It may be a hole of terabytes, and take hours. */
+		find(v, shown, "is larger than anything that belongs there");
 		return 0;
 	}
 	int rc = sb_copier_hash(&v->copier, fd, hash, &size);
@@ -125,7 +133,7 @@ static int check_node(void *arg, const struct sb_tree_node *node, struct sb_err 
 		find(v, path.s, "has another size than the manifest says");
 		return 0;
 	}
-	return check_hash(v, node->dirfd, node->name, path.s, f->sha256, err);
+	return check_hash(v, node->dirfd, node->name, path.s, f->sha256, f->size, err);
 }
 
 static bool is_entry(const struct sb_manifest *m, const char *name)
@@ -180,14 +188,16 @@ static int check_more(struct verification *v, const char *folder, struct sb_err 
 
 static int check_parts(struct verification *v, struct sb_err *err)
 {
-	int rc = check_hash(v, v->bundle, SB_PLAN_PATH, SB_PLAN_PATH, v->m->plan_sha256, err);
+	int rc = check_hash(v, v->bundle, SB_PLAN_PATH, SB_PLAN_PATH, v->m->plan_sha256,
+			    SB_PLAN_MAX, err);
 
 	for (size_t i = 0; i < v->m->entry_count && rc == 0; i++) {
 		auto_buf path = SB_BUF_INIT;
 
 		if (sb_buf_printf(&path, "bin/%s", v->m->entries[i].name) < 0)
 			return sb_fail(err, ENOMEM, "verify");
-		rc = check_hash(v, v->bundle, path.s, path.s, v->m->launcher_sha256, err);
+		rc = check_hash(v, v->bundle, path.s, path.s, v->m->launcher_sha256, PART_MOST,
+				err);
 	}
 	for (size_t i = 0; i < v->m->file_count && rc == 0; i++) {
 		const char *path = v->m->files[i].path;
@@ -215,16 +225,18 @@ static int check_host_node(void *arg, const struct sb_tree_node *node, struct sb
 		return 0;
 	}
 	return check_hash(v, node->dirfd, node->name, shown.s,
-			  f->host == SB_HOST_PROGRAM ? v->m->start_sha256 : f->host_sha256, err);
+			  f->host == SB_HOST_PROGRAM ? v->m->start_sha256 : f->host_sha256,
+			  PART_MOST, err);
 }
 
 static int check_host(struct verification *v, struct sb_err *err)
 {
-	int rc = check_hash(v, v->bundle, SB_HOST_START, SB_HOST_START, v->m->start_sha256, err);
+	int rc = check_hash(v, v->bundle, SB_HOST_START, SB_HOST_START, v->m->start_sha256,
+			    PART_MOST, err);
 
 	if (rc == 0)
 		rc = check_hash(v, v->bundle, SB_HOST_INDEX, SB_HOST_INDEX, v->m->index_sha256,
-				err);
+				PART_MOST, err);
 	for (size_t i = 0; i < v->m->file_count && rc == 0; i++) {
 		auto_buf path = SB_BUF_INIT;
 

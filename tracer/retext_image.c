@@ -2,7 +2,8 @@
  */
 #include "tracer/retext_work.h"
 
-#define ALIGN 8 /* of what is put behind the text */
+#define ALIGN	8 /* of what is put behind the text */
+#define HIGHEST (1ull << 40)
 
 static uint64_t page_up(uint64_t n)
 {
@@ -29,6 +30,12 @@ static bool has_build_id(const struct sb_retext *w, const Elf64_Phdr *p)
 	return false;
 }
 
+/* Addresses that can be added to. */
+static bool is_low(const Elf64_Phdr *p)
+{
+	return p->p_vaddr <= HIGHEST && p->p_memsz <= HIGHEST;
+}
+
 static int look_at(struct sb_retext *w, struct sb_err *err)
 {
 	const Elf64_Ehdr *e = (const Elf64_Ehdr *)w->bytes;
@@ -52,8 +59,9 @@ static int look_at(struct sb_retext *w, struct sb_err *err)
 	if (!named)
 		return sb_fail(err, SB_ESAID, "it has no build id among its headers");
 	if (!w->text || !w->data || w->text->p_vaddr % SB_RETEXT_PAGE ||
-	    w->text->p_offset % SB_RETEXT_PAGE ||
-	    !inside(w, w->text->p_offset, page_up(w->text->p_filesz)))
+	    w->text->p_offset % SB_RETEXT_PAGE || w->text->p_filesz > w->size ||
+	    !inside(w, w->text->p_offset, page_up(w->text->p_filesz)) || !is_low(w->text) ||
+	    !is_low(w->data))
 		return sb_fail(err, SB_ESAID, "its segments are laid out otherwise");
 	return 0;
 }
@@ -95,12 +103,12 @@ uint64_t sb_retext_room(struct sb_retext *w, size_t len)
 bool sb_retext_function(const struct sb_retext *w, const char *name, struct sb_range *ret)
 {
 	const Elf64_Ehdr *e = (const Elf64_Ehdr *)w->bytes;
-	const Elf64_Shdr *sections = (const Elf64_Shdr *)(w->bytes + e->e_shoff);
-	const Elf64_Shdr *sh = NULL;
+	const Elf64_Shdr *sections, *sh = NULL;
 
 	if (e->e_shoff % 8 || e->e_shentsize != sizeof *sh ||
 	    !inside(w, e->e_shoff, e->e_shnum * sizeof *sh))
 		return false;
+	sections = (const Elf64_Shdr *)(w->bytes + e->e_shoff);
 	for (unsigned i = 0; i < e->e_shnum && !sh; i++)
 		if (sections[i].sh_type == SHT_DYNSYM && sections[i].sh_link < e->e_shnum)
 			sh = &sections[i];
@@ -117,8 +125,9 @@ bool sb_retext_function(const struct sb_retext *w, const char *name, struct sb_r
 		    strcmp((const char *)w->bytes + strings->sh_offset + s->st_name, name) != 0)
 			continue;
 		*ret = (struct sb_range){s->st_value, s->st_value + s->st_size};
-		return s->st_value >= w->text->p_vaddr && s->st_size &&
-		       ret->to <= w->text->p_vaddr + w->text->p_filesz;
+		uint64_t at = s->st_value - w->text->p_vaddr;
+		return s->st_value >= w->text->p_vaddr && at <= w->text->p_filesz && s->st_size &&
+		       s->st_size <= w->text->p_filesz - at;
 	}
 	return false;
 }

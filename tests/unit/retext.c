@@ -134,6 +134,25 @@ Test(retext, changes_nothing_else)
 	cr_expect(lt(sz, changed, t->sites * 7 + 256));
 }
 
+/* A size that a page's remainder turns into nothing, and one more than there is. */
+Test(retext, refuses_a_segment_that_is_not_in_the_file)
+{
+	static const uint64_t sizes[] = {UINT64_MAX, UINT64_MAX - 4096, 1ull << 32};
+	auto_buf libc = SB_BUF_INIT, text = SB_BUF_INIT, other = SB_BUF_INIT;
+	struct sb_err err = SB_ERR_INIT;
+
+	read_libc(&libc);
+	make(&libc, &text);
+	const Elf64_Ehdr *e = (const Elf64_Ehdr *)libc.s;
+	Elf64_Phdr *p = (Elf64_Phdr *)(libc.s + e->e_phoff);
+	while (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
+		p++;
+	for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		p->p_filesz = sizes[i];
+		cr_expect(eq(int, sb_retext(libc.s, libc.len, &other, &err), -SB_ESAID));
+	}
+}
+
 Test(retext, leaves_a_libc_alone_that_is_another)
 {
 	auto_buf libc = SB_BUF_INIT, text = SB_BUF_INIT, other = SB_BUF_INIT;
