@@ -97,6 +97,7 @@ check "no trace is left of what never ran" test ! -e none
 check "124: time-out" expect_status 124 sidebundle trace -b combined --timeout 0.3 -o t sh -c 'sleep 78.1 & sleep 78.1'
 check "nobody is left" nobody 'sleep 78.1'
 hold_death combined
+hold_saved combined
 hold_daemons combined
 check "whole, where it was waited for" closed waited.trace
 check "told by one of the two" bash -c 'tail -n 1 daemon.trace | grep -q "\"outlived\",\"path\":\"[^\"]*/sh\",\"count\":1}"'

@@ -4,6 +4,7 @@
 #	seen TRACE PATH		the trace has the path, as it was named
 #	hold_privileges BACKEND	checks: what it does about io_uring, and set-id programs
 #	hold_death BACKEND	checks: its tracer is killed, and the command with it; the trace says so
+#	hold_saved BACKEND	check: its tracer is killed, and what was known a moment before is in the trace
 #	hold_daemons BACKEND	checks: who lives on is noted in daemon.trace, and lives, or is waited for
 nobody() {
 	for ((i = 0; i < 50; i++)); do
@@ -94,4 +95,40 @@ _ends() { # BACKEND
 }
 hold_death() {
 	check "the watcher is killed, and the command with it" _ends "$1"
+}
+
+_in_file() { # TRACE TEXT: within ten seconds, though nothing more happens
+	for ((i = 0; i < 200; i++)); do
+		grep -qF -- "$2" "$1" && return 0
+		sleep 0.05
+	done
+	echo "not in the trace: $2"
+	tail -n 3 "$1"
+	return 1
+}
+# The command has opened its files, and stays: it waits at a pipe that nobody else knows of.
+_saved() { # BACKEND
+	local front watcher command bad=0
+	rm -rf saved.trace saved && mkdir saved && touch saved/{1..20} && mkfifo saved/hold
+	exec 9<>saved/hold
+	sidebundle trace -b "$1" -o saved.trace sh -c \
+		'echo $$ >saved/pid.new; mv saved/pid.new saved/pid; cat saved/*[0-9]; : <saved/1; read x <saved/hold' &
+	front=$!
+	until [ -s saved/pid ]; do sleep 0.02; done
+	command=$(cat saved/pid)
+	watcher=$(sed -n 's/^TracerPid:[[:space:]]*//p' "/proc/$command/status")
+	[ "$watcher" -ne 0 ] || watcher=$front
+	# With what only a whole line has; of a process that has ended, and of one that has not.
+	{ _in_file saved.trace '/saved/9"' && _in_file saved.trace '/saved/1"' && _in_file saved.trace '"event":"exec"'; } || bad=1
+	kill -KILL "$watcher"
+	wait "$front" 2>/dev/null
+	echo >&9
+	exec 9>&-
+	while kill -0 "$command" 2>/dev/null; do sleep 0.02; done
+	[ "$bad" = 0 ] && expect_match 'cut short' sidebundle show saved.trace &&
+		sidebundle show --format paths saved.trace >paths && expect_files paths "$PWD"/saved/{1..20} &&
+		expect_match 'not whole \(it was cut short' sidebundle create --strict-validate --name cut --from-trace saved.trace
+}
+hold_saved() {
+	check "$1: what was known is in the trace of who is killed" _saved "$1"
 }
