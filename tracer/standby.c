@@ -13,13 +13,15 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "tracer/listener.h"
 #include "tracer/trace.h"
 
 /* Where its descriptors lie: below them and above is nothing. */
 #define LISTENER_AT 0
 #define PIPE_AT	    1
-#define TRACE_AT    2
+#define SAY_AT	    STDERR_FILENO
+#define TRACE_AT    3
 
 /* Ids are given one after the other; we may have ended between taking one and noting it. */
 #define IDS_AROUND 1024u
@@ -72,9 +74,34 @@ static void answer_taken(struct sb_listener_room *room, uint64_t taken)
 		(void)sb_listener_continue(LISTENER_AT, room, id);
 }
 
+/*
+ * Nobody else is left to tell the user: the shell says "Killed", and the command goes on. By a
+ * child, since what reads there may be slow, and calls wait for us.
+ */
+static void say_so(void)
+{
+	struct pollfd listener = {LISTENER_AT, POLLIN, 0};
+
+	/* It was killed, too. */
+	if (poll(&listener, 1, 0) > 0 && !(listener.revents & POLLIN))
+		return;
+	(void)signal(SIGCHLD, SIG_IGN); /* nobody waits for it */
+	if (fork() != 0)
+		return;
+	close(LISTENER_AT);
+	sb_log(SB_LOG_WARN,
+	       "who watched was killed: the command runs on, and what it does from now on is not "
+	       "in "
+	       "the trace (process %d lets its system calls go on until it has ended)",
+	       (int)getppid());
+	_exit(0);
+}
+
+/* Not as agreed. */
 static void note_death(void)
 {
 	(void)sb_trace_note_death(TRACE_AT, (int64_t)time(NULL)); /* it says what it says then */
+	say_so();
 }
 
 static void stand_by(int listener, int pipe, int trace, const struct sb_standby_shared *shared)
@@ -96,6 +123,7 @@ static void stand_by(int listener, int pipe, int trace, const struct sb_standby_
 	if (!__atomic_load_n(&shared->left, __ATOMIC_ACQUIRE))
 		note_death();
 	close(TRACE_AT);
+	close(SAY_AT);
 	answer(&room);
 	_exit(0);
 }

@@ -2,10 +2,10 @@
  * A process that stands by for when we are gone: calls that wait for an answer from a listener that
  * nobody holds fail with ENOSYS, and the command is not to suffer from our end, however it comes.
  *
- * It has a session of its own, no open descriptors but the listener's, a pipe and the trace's, no
- * signal but SIGKILL reaches it, and it sleeps until the pipe closes with our end. Then it lets
- * every call go on, until the last process under the filter has ended. Where we were killed, it
- * says so in the trace.
+ * It has a session of its own, no open descriptors but the listener's, a pipe, the trace's and
+ * standard error, no signal but SIGKILL reaches it, and it sleeps until the pipe closes with our
+ * end. Then it lets every call go on, until the last process under the filter has ended, and holds
+ * nothing else open. Where we were killed, it says so in the trace, and to the user.
  */
 #pragma once
 

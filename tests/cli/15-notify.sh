@@ -53,7 +53,7 @@ hold_daemons $b
 survives() {
 	rm -f pid whole
 	sidebundle trace -b $b -o cut.trace sh -c \
-		'echo >pid; for i in 1 2 3 4 5; do sleep 0.1; cat /etc/passwd >/dev/null || exit; done; echo >whole' &
+		'echo >pid; for i in 1 2 3 4 5; do sleep 0.1; cat /etc/passwd >/dev/null || exit; done; echo >whole' 2>killed.err &
 	local t=$!
 	until [ -e pid ]; do sleep 0.02; done
 	kill -KILL "$t"
@@ -68,7 +68,19 @@ survives() {
 		expect_match '\(died, 1 times\)' sidebundle show --log-level info cut.trace
 }
 check "we are killed, and the command goes on" survives
+check "the user is told who is left" expect_output 1 grep -cE \
+	'^sidebundle: warning: who watched was killed: the command runs on, .*process [0-9]+ lets' killed.err
 check "and nobody stands by any more" nobody 'sb-standby'
+# Who stands by for a process that lives on holds no pipe open: its reader gets to the end.
+piped() {
+	rm -f go
+	timeout 20 bash -c 'sidebundle trace -b "$1" -o pipe.trace sh -c \
+		"until [ -e go ]; do sleep 0.1; done >/dev/null 2>&1 &" 2>&1 | cat' - $b >pipe.out
+	local got=$?
+	: >go
+	grep -q 'still running' pipe.out && [ $got = 0 ]
+}
+check "nor holds a pipe open" piped
 
 # --- io_uring, and set-id programs -------------------------------------------------------------------------
 hold_privileges "$b"
