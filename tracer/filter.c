@@ -31,7 +31,7 @@ enum deed {
 	ACT_ALWAYS,
 	ACT_FSTAT, /* as ACT; unless it is one of the quiet ones */
 	ACT_PRCTL, /* where its first argument is PR_SET_SECCOMP */
-	ACT_CLONE, /* where its flags have CLONE_UNTRACED */
+	ACT_CLONE, /* where its flags have CLONE_UNTRACED or CLONE_NEWNS */
 	REFUSE,	   /* ENOSYS */
 	DEED_COUNT
 };
@@ -218,10 +218,10 @@ static void act_where_filtering(struct maker *m)
 	answer(m, m->spec->action);
 }
 
-static void act_where_untraced(struct maker *m)
+static void act_where_it_matters(struct maker *m)
 {
 	load(m, LOW_OF(args[0]));
-	(void)put(m, BPF_JMP | BPF_JSET | BPF_K, CLONE_UNTRACED, 1, 0);
+	(void)put(m, BPF_JMP | BPF_JSET | BPF_K, CLONE_UNTRACED | CLONE_NEWNS, 1, 0);
 	answer(m, SECCOMP_RET_ALLOW);
 	answer(m, m->spec->action);
 }
@@ -239,7 +239,7 @@ static void do_deed(struct maker *m, enum deed deed)
 		act_where_filtering(m);
 		break;
 	case ACT_CLONE:
-		act_where_untraced(m);
+		act_where_it_matters(m);
 		break;
 	case REFUSE:
 		answer(m, SECCOMP_RET_ERRNO | (ENOSYS & SECCOMP_RET_DATA));

@@ -91,34 +91,37 @@ static bool wants_listener(const struct sb_syscall *row, const struct sb_call *c
 	       (call->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
-/* Under the filter and without a tracer, its calls would fail. */
-static bool wants_no_tracer(const struct sb_syscall *row, pid_t tid, const struct sb_call *call)
+static bool is_clone3(const struct sb_syscall *row)
+{
+	return strcmp(row->name, "clone3") == 0;
+}
+
+static void keep_child(struct sb_ptrace *p, const struct sb_syscall *row, pid_t tid,
+		       const struct sb_call *call)
 {
 	uint64_t flags = call->args[0];
 
-	if (row->act != SB_ACT_CLONE)
-		return false;
-	if (strcmp(row->name, "clone3") == 0 &&
-	    sb_read_memory(tid, call->args[0], &flags, sizeof flags) < 0)
-		return false;
-	return flags & CLONE_UNTRACED;
-}
-
-/* Calls that would take somebody from us. */
-static void keep(pid_t tid, const struct sb_call *call)
-{
-	const struct sb_syscall *row = sb_syscall_find(call->abi, call->nr);
-
-	if (!row)
+	if (is_clone3(row) && sb_read_memory(tid, call->args[0], &flags, sizeof flags) < 0)
 		return;
-	if (wants_listener(row, call))
-		(void)ptrace_refuse(tid, EBUSY);
-	else if (!wants_no_tracer(row, tid, call))
+	p->apart |= (flags & CLONE_NEWNS) != 0;
+	/* Under the filter and without a tracer, its calls would fail. */
+	if (!(flags & CLONE_UNTRACED))
 		return;
-	else if (strcmp(row->name, "clone3") == 0)
+	if (is_clone3(row))
 		(void)ptrace_refuse(tid, ENOSYS); /* as an old kernel: clone is taken then */
 	else
 		(void)ptrace_change(tid, call->abi, call->args[0] & ~(uint64_t)CLONE_UNTRACED);
+}
+
+/* Calls that would take somebody from us. */
+static void keep(struct sb_ptrace *p, pid_t tid, const struct sb_call *call)
+{
+	const struct sb_syscall *row = sb_syscall_find(call->abi, call->nr);
+
+	if (row && wants_listener(row, call))
+		(void)ptrace_refuse(tid, EBUSY);
+	else if (row && row->act == SB_ACT_CLONE)
+		keep_child(p, row, tid, call);
 }
 
 static void entered(struct sb_ptrace *p, pid_t tid)
@@ -132,7 +135,7 @@ static void entered(struct sb_ptrace *p, pid_t tid)
 	cut_pending(p, tid);
 	if (ptrace_entered(tid, &call) < 0)
 		return;
-	keep(tid, &call);
+	keep(p, tid, &call);
 	(void)sb_watch_enter(p->watch, tid, &call, &waited);
 	if (waited && !add_pending(p, tid, waited)) {
 		sb_watch_guess(p->watch, waited);
@@ -140,13 +143,22 @@ static void entered(struct sb_ptrace *p, pid_t tid)
 	}
 }
 
-static void left(struct sb_ptrace *p, pid_t tid)
+/*
+ * True: it goes on already. What it came to is told while it runs: whatever may change what names
+ * mean has to wait for us.
+ */
+static bool left(struct sb_ptrace *p, pid_t tid)
 {
 	long result;
 
 	if (!is_pending(p, tid) || ptrace_left(tid, &result) <= 0)
-		return;
-	sb_watch_leave(p->watch, take_pending(p, tid), result);
+		return false;
+	struct sb_watch_call *call = take_pending(p, tid);
+	bool held = sb_watch_holds(call);
+	if (!held)
+		go_on(p, tid, 0);
+	sb_watch_leave(p->watch, call, result);
+	return !held;
 }
 
 static void forked(struct sb_ptrace *p, pid_t tid, int event)
@@ -158,7 +170,7 @@ static void forked(struct sb_ptrace *p, pid_t tid, int event)
 		return;
 	(void)snprintf(name, sizeof name, "/proc/%d/task/%lu", (int)tid, child);
 	bool thread = event == PTRACE_EVENT_CLONE && access(name, F_OK) == 0;
-	sb_watch_fork(p->watch, tid, (pid_t)child, thread);
+	sb_watch_fork(p->watch, tid, (pid_t)child, thread, !p->apart);
 }
 
 /* `pid` is the leader's number now, whichever thread it was that called. */
@@ -215,8 +227,8 @@ static void stopped(struct sb_ptrace *p, pid_t tid, int status)
 			go_on(p, tid, event ? 0 : sig);
 			return;
 		}
-		if (p->watch)
-			left(p, tid);
+		if (p->watch && left(p, tid))
+			return;
 	}
 	go_on(p, tid, 0);
 }

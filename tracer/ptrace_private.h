@@ -34,6 +34,7 @@ struct sb_ptrace {
 	int child_end, our_end; /* of the socket by which the child waits for us */
 	pid_t command;		/* 0 before it is there */
 	bool ended, deserted;
+	bool apart; /* somebody made a child that sees other mounts */
 	int status; /* of the command */
 	unsigned long long stops;
 	timer_t timer;

@@ -33,7 +33,7 @@ enum sb_act {
 	SB_ACT_URING,	/* io_uring_setup: opens that no filter will see */
 	SB_ACT_FILTER,	/* seccomp, prctl(PR_SET_SECCOMP): it filters itself */
 	SB_ACT_PTRACE,	/* it is a tracer itself */
-	SB_ACT_CLONE,	/* with CLONE_UNTRACED: a child that is not to be traced */
+	SB_ACT_CLONE,	/* a child that is not to be traced, or sees other mounts */
 };
 
 struct sb_syscall {

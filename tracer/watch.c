@@ -2,20 +2,15 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "tracer/proc.h"
 #include "tracer/watch_private.h"
-
-/* How often those are looked for that went without a word. */
-#define SWEEP_SECONDS 1.0
 
 double watch_now(void)
 {
@@ -128,6 +123,24 @@ const struct sb_proc *watch_look(struct sb_watch *w, struct watch_process *p)
 	return &p->seen;
 }
 
+static struct watch_process *enter_process(struct sb_watch *w, struct watch_process *p)
+{
+	p->next = w->processes[bucket(p->pid)];
+	w->processes[bucket(p->pid)] = p;
+	watch_met(w, SB_WATCH_BORN, p);
+	return p;
+}
+
+static void inherit(struct sb_watch *w, struct watch_process *p, struct watch_process *parent)
+{
+	p->parent = watch_number(w, parent, NULL);
+	p->ppid = parent->pid;
+	p->forked = true;
+	p->exe = parent->exe;
+	/* They may have parted since: it is looked at when it is needed. */
+	p->place = parent->place;
+}
+
 /* `seen` is what /proc says of it; NULL: that is still to be asked. */
 static struct watch_process *add_process(struct sb_watch *w, pid_t pid, const struct sb_proc *seen,
 					 struct watch_process *parent)
@@ -149,19 +162,31 @@ static struct watch_process *add_process(struct sb_watch *w, pid_t pid, const st
 		p->started = seen->started;
 		p->ppid = seen->ppid;
 	}
-	if (parent) {
-		p->parent = watch_number(w, parent, NULL);
-		p->ppid = parent->pid;
-		p->forked = true;
-		p->exe = parent->exe;
-		/* The root may be another already: it is looked at when it is needed. */
-		p->place = parent->place;
-		p->cwd_stamp = parent->moving ? 0 : parent->cwd_stamp;
+	if (parent)
+		inherit(w, p, parent);
+	return enter_process(w, p);
+}
+
+/* It is told of as it is born: nothing is to be asked for, least of all of /proc, which makes files
+ * for every process that is looked for there. */
+static struct watch_process *add_child(struct sb_watch *w, pid_t pid, struct watch_process *parent,
+				       bool same)
+{
+	struct watch_process *p = calloc(1, sizeof *p);
+
+	if (!p) {
+		sb_sink_lost(w->spec.sink, 1);
+		return NULL;
 	}
-	p->next = w->processes[bucket(pid)];
-	w->processes[bucket(pid)] = p;
-	watch_met(w, SB_WATCH_BORN, p);
-	return p;
+	p->pid = pid;
+	p->number = -1;
+	inherit(w, p, parent);
+	/* Alone, it cannot have moved while it made the child. */
+	if (same && parent->threads == 1 && !parent->apart) {
+		p->root_stamp = parent->root_stamp;
+		p->cwd_stamp = parent->cwd_stamp;
+	}
+	return enter_process(w, p);
 }
 
 static struct watch_thread *add_thread(struct sb_watch *w, pid_t tid, struct watch_process *p)
@@ -356,7 +381,7 @@ void sb_watch_first(struct sb_watch *w, pid_t pid, const char *program, char *co
 	(void)watch_number(w, p, argv);
 }
 
-void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool thread)
+void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool thread, bool same)
 {
 	struct watch_thread *parent = watch_thread(w, parent_tid);
 
@@ -365,9 +390,10 @@ void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool t
 		return;
 	if (thread && parent)
 		(void)add_thread(w, child_tid, parent->process);
+	else if (parent)
+		(void)add_thread(w, child_tid, add_child(w, child_tid, parent->process, same));
 	else
-		(void)add_thread(w, child_tid,
-				 add_process(w, child_tid, NULL, parent ? parent->process : NULL));
+		(void)add_thread(w, child_tid, add_process(w, child_tid, NULL, NULL));
 }
 
 void sb_watch_gone(struct sb_watch *w, pid_t tid)
@@ -393,79 +419,6 @@ int64_t sb_watch_number(struct sb_watch *w, pid_t tid)
 	struct watch_thread *t = watch_find_thread(w, tid);
 
 	return t ? t->process->number : -1;
-}
-
-/* --- who is left ------------------------------------------------------------------------------ */
-
-/* A leader that has ended stays a zombie while its threads live on. */
-static bool runs(const struct watch_thread *t)
-{
-	char name[32];
-	struct stat st;
-
-	if (t->tid != t->process->pid)
-		return kill(t->tid, 0) == 0 || errno != ESRCH;
-	if (sb_proc_runs(t->tid, t->process->started))
-		return true;
-	(void)snprintf(name, sizeof name, "/proc/%d/task", (int)t->tid);
-	/* Each thread is a link of its own. */
-	return t->process->threads > 1 && stat(name, &st) == 0 && st.st_nlink > 3;
-}
-
-static void sweep(struct sb_watch *w)
-{
-	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
-		for (struct watch_thread *t = w->threads[i]; t;) {
-			if (runs(t)) {
-				t = t->next;
-				continue;
-			}
-			/* An exec that comes to light by it may take others off. */
-			sb_watch_gone(w, t->tid);
-			t = w->threads[i];
-		}
-	w->swept = watch_now();
-}
-
-void sb_watch_sweep(struct sb_watch *w)
-{
-	if (watch_now() - w->swept > SWEEP_SECONDS)
-		sweep(w);
-}
-
-size_t sb_watch_running(struct sb_watch *w, pid_t *pids, size_t cap)
-{
-	size_t n = 0;
-
-	sweep(w);
-	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
-		for (const struct watch_process *p = w->processes[i]; p; p = p->next) {
-			if (n < cap)
-				pids[n] = p->pid;
-			n++;
-		}
-	return n;
-}
-
-/* Somebody whose last call is still open; settling one may take others off the table. */
-static struct watch_thread *unsettled(const struct sb_watch *w)
-{
-	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
-		for (struct watch_thread *t = w->threads[i]; t; t = t->next)
-			if (t->later || (t->exec && t->exec->guessed))
-				return t;
-	return NULL;
-}
-
-void sb_watch_finish(struct sb_watch *w)
-{
-	w->moment++;
-	for (struct watch_thread *t = unsettled(w); t; t = unsettled(w))
-		watch_settle(w, t);
-	sweep(w);
-	for (unsigned i = 0; i < WATCH_BUCKETS; i++)
-		for (const struct watch_process *p = w->processes[i]; p; p = p->next)
-			sb_sink_blind(w->spec.sink, SB_BLIND_OUTLIVED, p->exe, 1);
 }
 
 void sb_watch_free(struct sb_watch *w)

@@ -50,8 +50,11 @@ void sb_watch_free(struct sb_watch *w);
 void sb_watch_first(struct sb_watch *w, pid_t pid, const char *program, char *const *argv,
 		    const char *cwd);
 
-/* A new process or thread, where the backend is told of it. */
-void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool thread);
+/*
+ * A new process or thread, where the backend is told of it before it or its parent runs on. `same`:
+ * it stands where its parent does, in the same mount namespace.
+ */
+void sb_watch_fork(struct sb_watch *w, pid_t parent_tid, pid_t child_tid, bool thread, bool same);
 /*
  * `tid` called exec, and it worked: the process is a new image now, its other threads are gone, and
  * its leader is `pid`. Tells the exec, the interpreters that #! lines name, and the program's ELF
@@ -70,6 +73,8 @@ struct sb_watch_call;
  */
 int sb_watch_enter(struct sb_watch *w, pid_t tid, const struct sb_call *call,
 		   struct sb_watch_call **ret);
+/* It is to be told of while its thread stands still: there are names that lead by way of it. */
+bool sb_watch_holds(const struct sb_watch_call *call);
 /* It came back with `result` (-errno), and is told to the sink. Frees the call. */
 void sb_watch_leave(struct sb_watch *w, struct sb_watch_call *call, long result);
 /*

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/path.h"
 #include "tracer/watch_private.h"
 
 /* The kernel's own: the call is made again once a signal was handled. No errno is larger. */
@@ -347,6 +348,21 @@ static void forget_exec(struct sb_watch *w, const struct sb_watch_call *call)
 
 	if (t && t->exec == call)
 		t->exec = NULL;
+}
+
+bool sb_watch_holds(const struct sb_watch_call *call)
+{
+	if (call->touches.row->act == SB_ACT_HANDLE || call->touches.row->act == SB_ACT_EXEC)
+		return true;
+	for (unsigned i = 0; i < call->touches.count; i++) {
+		const struct watch_name *name = &call->names[i];
+		const char *within = call->text.s + name->at;
+
+		if (name->there && (name->place.foreign || sb_path_below(within, "/proc") ||
+				    sb_path_below(within, "/dev")))
+			return true;
+	}
+	return false;
 }
 
 void sb_watch_leave(struct sb_watch *w, struct sb_watch_call *call, long result)

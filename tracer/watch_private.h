@@ -1,7 +1,8 @@
 /*
- * What the parts of sb_watch share: watch.c knows who there is, watch_place.c where they stand,
- * watch_call.c what their calls come to, watch_exec.c how one image becomes another,
- * watch_program.c what its file says, watch_guess.c what a call will come to where nobody tells.
+ * What the parts of sb_watch share: watch.c knows who there is, watch_left.c who is left of them,
+ * watch_place.c where they stand, watch_call.c what their calls come to, watch_exec.c how one image
+ * becomes another, watch_program.c what its file says, watch_guess.c what a call will come to where
+ * nobody tells.
  */
 #pragma once
 

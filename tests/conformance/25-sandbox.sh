@@ -38,6 +38,20 @@ if has_userns; then
 	check "namespaces inside: users, mounts, processes" same namespace unshare -Urmpf sh -c \
 		'mount -t tmpfs none "$1" && echo inside >"$1/file" && cat "$1/file" && cat "$2" && echo $$' \
 		- "$mounted" "$d/in-pid-namespace"
+
+	# What is mounted for them alone has no name here.
+	apart() {
+		traced parted 0 "$T/parted" "$parted" || return 1
+		! grep -F "\"path\":\"$parted/there/file\"" parted.trace | grep -v '"real":null'
+	}
+	parted=$(fresh parted)
+	mkdir "$parted/here" "$parted/there"
+	: >"$parted/here/file"
+	case $SB_BACKEND in
+	notify | ptrace | combined)
+		check "children that begin in a mount namespace of their own" apart
+		;;
+	esac
 else
 	skip_check "a chroot" "user namespaces are refused here"
 fi

@@ -112,7 +112,7 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 			       : SECCOMP_RET_ALLOW;
 	case SB_ACT_CLONE:
 		return spec->with_tracers && (strcmp(row->name, "clone") != 0 ||
-					      data->args[0] & CLONE_UNTRACED)
+					      data->args[0] & (CLONE_UNTRACED | CLONE_NEWNS))
 			       ? spec->action
 			       : SECCOMP_RET_ALLOW;
 	case SB_ACT_URING:
@@ -146,7 +146,8 @@ static const uint64_t passes[] = {SB_PASS, 0, SB_PASS & 0xffffffff, SB_PASS + 1}
 #define PASSES (sizeof passes / sizeof *passes)
 
 /* Of those calls where it matters. */
-static const uint64_t arguments[] = {PR_SET_NAME, PR_SET_SECCOMP, CLONE_VM | CLONE_UNTRACED};
+static const uint64_t arguments[] = {PR_SET_NAME, PR_SET_SECCOMP, CLONE_VM | CLONE_UNTRACED,
+				     CLONE_NEWNS | CLONE_NEWUSER};
 
 static void hold(const struct sb_filter_spec *spec, const struct sb_filter *filter, enum sb_abi abi,
 		 uint32_t nr)
