@@ -15,6 +15,8 @@ CC ?= gcc
 # The compiler itself, where its libc is musl.
 MUSL_CC ?= $(firstword $(wildcard $(DEPS)/bin/musl-gcc) $(if $(findstring musl,$(shell $(CC) -dumpmachine)),$(CC)) musl-gcc)
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+# Not all compilers know a multiarch.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 LIBDIR := lib$(if $(MULTIARCH),/$(MULTIARCH))
 LIBEXEC := $(BUILD)/libexec/sidebundle
 MODULES := $(LIBEXEC)/$(LIBDIR)
@@ -53,12 +55,14 @@ PROGRAM := $(BUILD)/bin/sidebundle
 PRELOAD := $(MODULES)/sidebundle-preload.so
 AUDITOR := $(MODULES)/sidebundle-audit.so
 LAUNCHER := $(LIBEXEC)/launcher
-START := $(LIBEXEC)/start
+# The other machine's, where its compiler is there: create takes what a payload is of, and qemu-user runs it.
+AARCH64_CC := $(if $(filter x86_64,$(MACHINE)),$(shell command -v aarch64-linux-gnu-gcc))
+STARTS := $(if $(filter x86_64 aarch64,$(MACHINE)),$(LIBEXEC)/start) $(if $(AARCH64_CC),$(LIBEXEC)/start-aarch64)
 
 PARTS := $(PROGRAM) $(BUILD)/bin/sidebundle-cli
 PARTS += $(if $(wildcard preload/*.c),$(PRELOAD)) $(if $(wildcard auditor/*.c),$(AUDITOR))
 PARTS += $(if $(wildcard launcher/*.c),$(LAUNCHER))
-PARTS += $(if $(findstring x86_64,$(MULTIARCH)),$(START))
+PARTS += $(STARTS)
 
 .PHONY: all
 all: $(PARTS)
@@ -81,10 +85,10 @@ TRACEE_CFLAGS := -std=gnu11 $(WARN) -O2 -g -fPIC -fno-stack-protector -fvisibili
 	-fno-strict-aliasing -fasynchronous-unwind-tables -U_FORTIFY_SOURCE -fcf-protection=none -MMD -MP
 # Hooks stand where a plain system call would: no vector register is touched, and what is called by
 # assembler text finds no red zone below it.
-TRACEE_CFLAGS += -mgeneral-regs-only $(if $(findstring x86_64,$(MULTIARCH)),-mno-red-zone)
+TRACEE_CFLAGS += -mgeneral-regs-only $(if $(filter x86_64,$(MACHINE)),-mno-red-zone)
 # libgcc's own atomics ask the libc for the processor.
 AARCH64_CFLAGS := -mno-outline-atomics
-TRACEE_CFLAGS += $(if $(findstring aarch64,$(MULTIARCH)),$(AARCH64_CFLAGS))
+TRACEE_CFLAGS += $(if $(filter aarch64,$(MACHINE)),$(AARCH64_CFLAGS))
 
 # Laid out by hand: each page that is touched costs every exec.
 TRACEE_LD := preload/module.ld
@@ -126,9 +130,18 @@ $(BUILD)/start/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(DEPS_CFLAGS) $(TRACEE_CFLAGS) -c -o $@ $<
 
-$(START): $(START_SRC:%.c=$(BUILD)/start/%.o)
+# On aarch64 there with a 36-bit address space, too.
+START_AT_x86_64 := 0x555100000000
+START_AT_aarch64 := 0xf00000000
+$(LIBEXEC)/start: START_CC = $(CC)
+$(LIBEXEC)/start: START_AT := $(START_AT_$(MACHINE))
+$(LIBEXEC)/start: $(START_SRC:%.c=$(BUILD)/start/%.o)
+$(LIBEXEC)/start-aarch64: START_CC = $(AARCH64_CC)
+$(LIBEXEC)/start-aarch64: START_AT := $(START_AT_aarch64)
+$(LIBEXEC)/start-aarch64: $(START_SRC:%.c=$(BUILD)/aarch64/%.o)
+$(STARTS):
 	@mkdir -p $(@D)
-	$(CC) -static -nostdlib -Wl,-Ttext-segment=0x555100000000,-z,noseparate-code,-z,norelro -s \
+	$(START_CC) -static -nostdlib -Wl,-Ttext-segment=$(START_AT),-z,noseparate-code,-z,norelro -s \
 		-o $@ $(filter %.o,$^) -lgcc
 
 # --- tests ------------------------------------------------------------------------------------------------
@@ -198,7 +211,6 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/engine.h $(LIB_OBJ) $(filter-ou
 		-o $@ $(filter %.c %.o,$^) $(LIBS)
 
 # The modules for another machine, where its compiler is there: qemu-user runs them.
-AARCH64_CC := $(if $(findstring x86_64,$(MULTIARCH)),$(shell command -v aarch64-linux-gnu-gcc))
 AARCH64_MODULES := $(addprefix $(BUILD)/tests/targets/aarch64/sidebundle-,preload.so audit.so)
 $(BUILD)/aarch64/%.o: %.c
 	@mkdir -p $(@D)

@@ -215,6 +215,7 @@ static int write_host(struct sb_draft *draft, const struct sb_bundle_spec *spec,
 				    .libexec = libexec,
 				    .library_path = draft->library_path,
 				    .start = spec->start,
+				    .arch = draft->arch,
 				    .when = &draft->newest,
 				    .remarks = is_for_it ? &draft->remarks : NULL};
 

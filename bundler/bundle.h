@@ -16,7 +16,7 @@ struct sb_bundle_spec {
 	const char *const *binds, *const *binds_at;
 	bool no_home, no_net;
 	const char *launcher; /* the program behind every entry */
-	const char *start;    /* host mode's (redirect/) */
+	const char *start;    /* host mode's (redirect/); START-ARCH: another machine's */
 	/* As in struct sb_payload_spec. */
 	const volatile sig_atomic_t *stop;
 	void (*progress)(void *arg, size_t done, size_t all);

@@ -247,20 +247,20 @@ static int open_dir(struct host *h, struct sb_err *err)
 	return h->dir < 0 ? sb_fail(err, errno, "open '" SB_HOST_DIR "'") : 0;
 }
 
-static int write_start(struct host *h, char *ret_hash, struct sb_err *err)
+static int write_start(struct host *h, const char *start, char *ret_hash, struct sb_err *err)
 {
 	auto_buf bytes = SB_BUF_INIT;
 	size_t size;
 	void *from;
-	int rc = map_file(AT_FDCWD, h->spec->start, &from, &size);
+	int rc = map_file(AT_FDCWD, start, &from, &size);
 
 	if (rc < 0)
-		return sb_fail(err, -rc, "read '%s'", h->spec->start);
+		return sb_fail(err, -rc, "read '%s'", start);
 	bool known = sb_patch_start(from, size, &h->start);
 	rc = sb_buf_add(&bytes, from, size);
 	(void)munmap(from, size); /* was mapped by us */
 	if (rc < 0 || !known)
-		return sb_fail(err, rc < 0 ? ENOMEM : ENOEXEC, "read '%s'", h->spec->start);
+		return sb_fail(err, rc < 0 ? ENOMEM : ENOEXEC, "read '%s'", start);
 	return write_bytes(h, "start", &bytes, 0755, ret_hash, err);
 }
 
@@ -290,14 +290,14 @@ static int make_index(struct host *h, struct sb_buf *ret, struct sb_err *err)
 			     err);
 }
 
-static int write_all(struct host *h, struct sb_manifest *m, struct sb_err *err)
+static int write_all(struct host *h, const char *start, struct sb_manifest *m, struct sb_err *err)
 {
 	const struct timespec times[2] = {*h->spec->when, *h->spec->when};
 	auto_buf index = SB_BUF_INIT;
 	int rc = open_dir(h, err);
 
 	if (rc == 0)
-		rc = write_start(h, m->start_sha256, err);
+		rc = write_start(h, start, m->start_sha256, err);
 	for (size_t i = 0; i < h->count && rc >= 0; i++)
 		rc = look_at(h, i, err);
 	for (size_t i = 0; i < h->count && rc >= 0; i++)
@@ -333,20 +333,30 @@ static int tell_all(struct host *h, struct sb_err *err)
 	return rc;
 }
 
+static int find_start(const struct sb_host_spec *spec, struct sb_buf *ret)
+{
+	int rc = spec->arch ? sb_buf_printf(ret, "%s-%s", spec->start, spec->arch) : 0;
+
+	if (rc == 0 && (!ret->len || access(ret->s, R_OK) < 0))
+		rc = sb_buf_set(ret, spec->start);
+	return rc;
+}
+
 int sb_host_write(const struct sb_host_spec *spec, struct sb_manifest_file *files, size_t count,
 		  struct sb_manifest *m, struct sb_err *err)
 {
 	struct host h = {.spec = spec, .files = files, .count = count, .dir = -1};
-	int rc;
+	auto_buf start = SB_BUF_INIT;
+	int rc = find_start(spec, &start);
 
-	bool able = access(spec->start, R_OK) == 0;
 	h.script = calloc(count + 1, sizeof *h.script);
 	h.library = calloc(count + 1, sizeof *h.library);
 	h.interps = calloc(count + 1, sizeof *h.interps);
-	if (!h.script || !h.library || !h.interps)
+	if (rc < 0 || !h.script || !h.library || !h.interps)
 		rc = sb_fail(err, ENOMEM, "make '" SB_HOST_DIR "'");
 	else
-		rc = able ? write_all(&h, m, err) : tell_all(&h, err);
+		rc = access(start.s, R_OK) == 0 ? write_all(&h, start.s, m, err)
+						: tell_all(&h, err);
 	sb_closep(&h.dir);
 	free(h.script);
 	free(h.library);

@@ -16,7 +16,12 @@
 struct sb_host_spec {
 	const struct sb_fileset *set; /* what the payload was made from */
 	int payload, libexec;	      /* their directories */
-	const char *start;	     /* the program of redirect/; may be missing: no libexec/host */
+	/*
+	 * The program of redirect/: START-ARCH, or START where there is none, which is this
+	 * machine's. That may be missing, too: no libexec/host.
+	 */
+	const char *start;
+	const char *arch;	     /* what the payload is for; NULL: this machine, or unknown */
 	const char *library_path;    /* LD_LIBRARY_PATH of what was traced; NULL none */
 	const struct timespec *when; /* every file's time */
 	struct sb_remarks *remarks;  /* NULL: host mode is not what the bundle is for */

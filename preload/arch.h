@@ -44,6 +44,9 @@ static inline uint64_t sb_arch_cycles(void)
 
 /* e_machine of what this kernel runs natively with our modules. */
 #define SB_ARCH_MACHINE 62 /* EM_X86_64 */
+#define SB_ARCH_NAME	"x86_64"
+/* No program has memory from here on: the last page is the kernel's. */
+#define SB_ARCH_MEMORY_END 0x7ffffffff000ul
 
 #elif defined(__aarch64__)
 
@@ -88,7 +91,10 @@ static inline uint64_t sb_arch_cycles(void)
 	return ticks;
 }
 
-#define SB_ARCH_MACHINE 183 /* EM_AARCH64 */
+#define SB_ARCH_MACHINE	   183 /* EM_AARCH64 */
+#define SB_ARCH_NAME	   "aarch64"
+/* The upper byte may be a tag: only the kernel knows. */
+#define SB_ARCH_MEMORY_END UINTPTR_MAX
 
 #else
 #error "no system call for this machine: see preload/arch.h"

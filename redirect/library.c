@@ -5,6 +5,7 @@
  * comes to its default directories; of what the environment has, the payload's folders are left
  * while the dynamic linker reads it.
  */
+#include "preload/arch.h"
 #include "preload/str.h"
 #include "redirect/redirect.h"
 
@@ -20,8 +21,8 @@ static const char *end_of(const char *s)
 
 static bool is_default(const char *path, size_t len)
 {
-	static const char *const dirs[] = {"/lib/x86_64-linux-gnu",
-					   "/usr/lib/x86_64-linux-gnu",
+	static const char *const dirs[] = {"/lib/" SB_ARCH_NAME "-linux-gnu",
+					   "/usr/lib/" SB_ARCH_NAME "-linux-gnu",
 					   "/lib",
 					   "/usr/lib",
 					   "/lib64",
@@ -60,9 +61,9 @@ const char *sb_library_first(const char *path, struct sb_place *place)
 /* Subdirectories that the dynamic linker looks into by itself, by what the processor can do. */
 static bool is_variant(const char *name, size_t len)
 {
-	static const char *const names[] = {"glibc-hwcaps", "x86-64-v2", "x86-64-v3",
-					    "x86-64-v4",    "tls",	 "haswell",
-					    "avx512_1",	    "xeon_phi",	 "x86_64"};
+	static const char *const names[] = {"glibc-hwcaps", "x86-64-v2", "x86-64-v3", "x86-64-v4",
+					    "tls",	    "haswell",	 "avx512_1",  "xeon_phi",
+					    "atomics",	    SB_ARCH_NAME};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (sb_strlen(names[i]) == len && sb_starts(name, names[i]))

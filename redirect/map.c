@@ -16,11 +16,11 @@
 #define PF_R_	      4u
 #define TYPE_FIXED    2 /* ET_EXEC */
 #define TYPE_MOVABLE  3 /* ET_DYN */
-#define PAGE	      4096ul
 #define HEADERS_MOST  64
 
 struct file {
 	long fd;
+	uintptr_t page;
 	struct sb_file_header head;
 	struct sb_program_header headers[HEADERS_MOST];
 };
@@ -35,14 +35,14 @@ static bool failed(long rc)
 	return rc < 0 && rc > -4096;
 }
 
-static uintptr_t down(uintptr_t n)
+static uintptr_t down(const struct file *f, uintptr_t n)
 {
-	return n & ~(PAGE - 1);
+	return n & ~(f->page - 1);
 }
 
-static uintptr_t up(uintptr_t n)
+static uintptr_t up(const struct file *f, uintptr_t n)
 {
-	return down(n + PAGE - 1);
+	return down(f, n + f->page - 1);
 }
 
 static int read_at(long fd, void *to, size_t size, uint64_t offset)
@@ -76,7 +76,7 @@ static int protection(const struct sb_program_header *p)
 /* The whole stretch, so that nothing else comes between the segments. */
 static long reserve(const struct file *f, uintptr_t *ret_base)
 {
-	uintptr_t low = UINTPTR_MAX, high = 0, align = PAGE;
+	uintptr_t low = UINTPTR_MAX, high = 0, align = f->page;
 	bool fixed = f->head.type == TYPE_FIXED;
 	long at;
 
@@ -92,12 +92,12 @@ static long reserve(const struct file *f, uintptr_t *ret_base)
 	}
 	if (low >= high)
 		return -ENOEXEC;
-	low = down(low);
-	high = up(high);
+	low = down(f, low);
+	high = up(f, high);
 	if (fixed)
-		align = PAGE;
+		align = f->page;
 	/* Before Linux 4.17 the flag is a hint's: hence the look at what came. */
-	at = call(__NR_mmap, fixed ? (long)low : 0, (long)(high - low + align - PAGE), PROT_NONE,
+	at = call(__NR_mmap, fixed ? (long)low : 0, (long)(high - low + align - f->page), PROT_NONE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (fixed ? MAP_FIXED_NOREPLACE : 0),
 		  -1, 0);
 	if (failed(at))
@@ -108,10 +108,10 @@ static long reserve(const struct file *f, uintptr_t *ret_base)
 	/* What alignment left over, at both ends. */
 	if (start > (uintptr_t)at)
 		(void)call(__NR_munmap, at, (long)(start - (uintptr_t)at), 0, 0, 0, 0);
-	if (align - PAGE > start - (uintptr_t)at)
+	if (align - f->page > start - (uintptr_t)at)
 		(void)call(__NR_munmap, (long)(start + high - low),
-			   (long)(align - PAGE - (start - (uintptr_t)at)), 0, 0, 0, 0);
-	*ret_base = start - (fixed ? start : down(low));
+			   (long)(align - f->page - (start - (uintptr_t)at)), 0, 0, 0, 0);
+	*ret_base = start - (fixed ? start : down(f, low));
 	return 0;
 }
 
@@ -123,13 +123,13 @@ static void clear(uintptr_t from, uintptr_t to)
 
 static long map_segment(const struct file *f, const struct sb_program_header *p, uintptr_t base)
 {
-	uintptr_t start = base + down(p->vaddr), file_end = base + p->vaddr + p->filesz;
-	uintptr_t end = base + p->vaddr + p->memsz, mapped = up(file_end);
+	uintptr_t start = base + down(f, p->vaddr), file_end = base + p->vaddr + p->filesz;
+	uintptr_t end = base + p->vaddr + p->memsz, mapped = up(f, file_end);
 	long rc = 0;
 
 	if (p->filesz)
 		rc = call(__NR_mmap, (long)start, (long)(file_end - start), protection(p),
-			  MAP_PRIVATE | MAP_FIXED, f->fd, (long)down(p->offset));
+			  MAP_PRIVATE | MAP_FIXED, f->fd, (long)down(f, p->offset));
 	else
 		mapped = start;
 	if (failed(rc) || p->memsz <= p->filesz)
@@ -139,7 +139,7 @@ static long map_segment(const struct file *f, const struct sb_program_header *p,
 	if (p->filesz && p->flags & PF_W_)
 		clear(file_end, mapped);
 	if (end > mapped)
-		rc = call(__NR_mmap, (long)mapped, (long)(up(end) - mapped), protection(p),
+		rc = call(__NR_mmap, (long)mapped, (long)(up(f, end) - mapped), protection(p),
 			  MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
 	return rc;
 }
@@ -182,11 +182,11 @@ static int read_interp(const struct file *f, struct sb_image *ret)
  */
 static void allow_stack(const struct file *f)
 {
-	uintptr_t here = down((uintptr_t)__builtin_frame_address(0));
+	uintptr_t here = down(f, (uintptr_t)__builtin_frame_address(0));
 
 	for (size_t i = 0; i < f->head.header_count; i++)
 		if (f->headers[i].type == PT_GNU_STACK_ && f->headers[i].flags & PF_X_)
-			(void)call(__NR_mprotect, (long)here, (long)PAGE,
+			(void)call(__NR_mprotect, (long)here, (long)f->page,
 				   PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN, 0, 0, 0);
 }
 
@@ -214,11 +214,12 @@ int sb_read_interp(const char *path, struct sb_image *ret)
 	return rc == 0 && !ret->interp[0] ? -ENOEXEC : rc;
 }
 
-int sb_map_image(const char *path, struct sb_image *ret)
+int sb_map_image(const char *path, uintptr_t page, struct sb_image *ret)
 {
 	struct file f;
 	int rc = open_file(path, &f);
 
+	f.page = page;
 	ret->interp[0] = 0;
 	if (rc == 0)
 		rc = read_interp(&f, ret);

@@ -34,5 +34,5 @@ struct sb_image {
 
 /* Only interp: 0, or -errno where it is no program for this machine or needs no dynamic linker. */
 int sb_read_interp(const char *path, struct sb_image *ret);
-/* 0, or -errno. */
-int sb_map_image(const char *path, struct sb_image *ret);
+/* 0, or -errno. `page`: how large this machine's are. */
+int sb_map_image(const char *path, uintptr_t page, struct sb_image *ret);

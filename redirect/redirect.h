@@ -75,7 +75,7 @@ static inline long sb_make(const struct sb_call *c)
 /* Nothing that a program could have there: the kernel says so. */
 static inline bool sb_is_bad(const char *path)
 {
-	return (uintptr_t)path - 4096 >= 0x7fffffffe000;
+	return (uintptr_t)path - 4096 >= SB_ARCH_MEMORY_END - 4096;
 }
 
 /*

@@ -64,8 +64,10 @@ const uint8_t sb_gate_numbers[SB_GATE_NUMBERS] = {
 
 unsigned long sb_flags_of(const struct sb_call *c, const struct sb_shape *s)
 {
+#ifdef __NR_creat
 	if (c->nr == __NR_creat)
 		return O_CREAT | O_WRONLY | O_TRUNC;
+#endif
 	if (s->flags < 0)
 		return 0;
 	if (s->act == SB_ACT_OPENAT2)

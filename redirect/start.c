@@ -261,6 +261,7 @@ uintptr_t sb_start(uintptr_t *stack)
 {
 	char **env = (char **)(stack + 1 + stack[0] + 1), **end = env;
 	struct sb_image program = {.base = 0}, linker = {.base = 0};
+	const struct sb_aux *page;
 	struct sb_aux *aux;
 	const char *told, *path;
 	int rc;
@@ -275,11 +276,12 @@ uintptr_t sb_start(uintptr_t *stack)
 	read_index();
 	note_places(env);
 	sb_here.real_program = real_program();
-	rc = sb_map_image(sb_here.real_program, &program);
+	page = find_aux(aux, AT_PAGESZ);
+	rc = sb_map_image(sb_here.real_program, page ? page->value : 4096, &program);
 	if (rc < 0 || !program.interp[0])
 		fail("cannot map the program", sb_here.real_program);
 	path = real_linker(program.interp);
-	rc = sb_map_image(path, &linker);
+	rc = sb_map_image(path, page ? page->value : 4096, &linker);
 	if (rc < 0)
 		fail("cannot map", path);
 	tell_linker(aux, &program, linker.base);

@@ -5,6 +5,8 @@
  */
 #include "redirect/index.h"
 
+#if defined(__x86_64__)
+
 #define STRING(x) #x
 #define NUMBER(x) STRING(x)
 #define GATE	  ".balign " NUMBER(SB_GATE_STEP) "\n"
@@ -124,3 +126,5 @@ __asm__(".section .text.gate, \"ax\"\n"
 	"	jmp 1b\n"
 	".previous\n");
 /* clang-format on */
+
+#endif
