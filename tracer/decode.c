@@ -65,18 +65,25 @@ static uint8_t nofollow(const struct decoder *d)
 	}
 }
 
-/* The path is read into the text, and becomes touch `which`. */
-static int read_path(struct decoder *d, unsigned which, uint64_t address)
+/* The path is read into the text, and becomes touch `which`; `window` may be NULL. */
+static int read_path_through(struct decoder *d, struct sb_window *window, unsigned which,
+			     uint64_t address)
 {
 	struct sb_buf *text = &d->ret->text;
 	size_t at = text->len;
-	int rc = sb_read_string(d->tid, address, PATH_MAX, text);
+	int rc = window ? sb_window_string(window, address, PATH_MAX, text)
+			: sb_read_string(d->tid, address, PATH_MAX, text);
 
 	if (rc == 0 && sb_buf_putc(text, '\0') < 0)
 		rc = -ENOMEM;
 	if (rc == 0)
 		d->names[which] = (struct name){at, true};
 	return rc;
+}
+
+static int read_path(struct decoder *d, unsigned which, uint64_t address)
+{
+	return read_path_through(d, NULL, which, address);
 }
 
 static struct sb_touch *touch(struct decoder *d, uint8_t kind, uint8_t op, int dirfd)
@@ -247,12 +254,11 @@ static bool read_argument(const struct argv_reader *r, uint64_t at, struct sb_bu
 }
 
 /* As far as it can be read: the exec itself tells what is wrong with it. */
-static char **read_argv(const struct decoder *d, uint64_t array)
+static char **read_argv(const struct decoder *d, uint64_t array, struct sb_window *strings)
 {
 	bool wide = d->call->abi == SB_ABI_X86_64 || d->call->abi == SB_ABI_AARCH64;
-	/* Both lie close together, mostly: the array, and what it points to. */
-	struct sb_window pointers = {.tid = d->tid}, strings = {.tid = d->tid};
-	struct argv_reader reader = {&pointers, &strings, wide ? 8 : 4};
+	struct sb_window pointers = {.tid = d->tid};
+	struct argv_reader reader = {&pointers, strings, wide ? 8 : 4};
 	auto_buf bytes = SB_BUF_INIT;
 	size_t count = 0;
 
@@ -275,12 +281,14 @@ static char **read_argv(const struct decoder *d, uint64_t array)
 
 static int decode_exec(struct decoder *d)
 {
-	int rc = read_path(d, 0, argument(d, d->row->path));
+	/* They lie close together, mostly: the first argument is the path, often enough. */
+	struct sb_window strings = {.tid = d->tid};
+	int rc = read_path_through(d, &strings, 0, argument(d, d->row->path));
 
 	if (rc < 0)
 		return rc;
 	(void)touch(d, SB_EXEC, SB_OP_NONE, descriptor(d, d->row->dirfd));
-	d->ret->argv = read_argv(d, argument(d, (int8_t)(d->row->path + 1)));
+	d->ret->argv = read_argv(d, argument(d, (int8_t)(d->row->path + 1)), &strings);
 	return d->ret->argv ? 0 : -ENOMEM;
 }
 

@@ -43,6 +43,7 @@ struct sb_sink {
 	struct sb_map blind; /* kind, path -> count */
 	struct sb_trace_blind *blind_list;
 	uint64_t lost;
+	struct sb_buf key; /* scratch: of the event in hand */
 	struct sb_err err; /* the first thing that failed */
 };
 
@@ -75,6 +76,7 @@ void sb_sink_free(struct sb_sink *sink)
 	sb_map_free(&sink->hidden);
 	sb_map_free(&sink->blind);
 	free(sink->blind_list);
+	sb_buf_free(&sink->key);
 	sb_trace_abandon(sink->spec.writer);
 	free(sink);
 }
@@ -238,7 +240,7 @@ void sb_sink_event(struct sb_sink *sink, const struct sb_event *ev)
 {
 	struct event_key key = {(uint8_t)ev->kind, (uint8_t)ev->op, (int16_t)ev->outcome};
 	const char *real = ev->real ? ev->real : "", *by = ev->by ? ev->by : "";
-	auto_buf bytes = SB_BUF_INIT;
+	struct sb_buf *bytes = &sink->key;
 
 	if (sink->err.code || !wanted(sink, ev))
 		return;
@@ -248,11 +250,12 @@ void sb_sink_event(struct sb_sink *sink, const struct sb_event *ev)
 	struct table *table = table_of(sink, ev->process);
 	int fresh;
 	struct sb_map_entry *e = NULL;
-	if (table && sb_buf_add(&bytes, &key, sizeof key) == 0 &&
-	    sb_buf_add(&bytes, ev->path, strlen(ev->path) + 1) == 0 &&
-	    sb_buf_add(&bytes, real, strlen(real) + 1) == 0 &&
-	    sb_buf_add(&bytes, by, strlen(by) + 1) == 0)
-		e = sb_map_add(&table->events, bytes.s, bytes.len, &fresh);
+	sb_buf_cut(bytes, 0);
+	if (table && sb_buf_add(bytes, &key, sizeof key) == 0 &&
+	    sb_buf_add(bytes, ev->path, strlen(ev->path) + 1) == 0 &&
+	    sb_buf_add(bytes, real, strlen(real) + 1) == 0 &&
+	    sb_buf_add(bytes, by, strlen(by) + 1) == 0)
+		e = sb_map_add(&table->events, bytes->s, bytes->len, &fresh);
 	if (!e) {
 		no_memory(sink);
 		return;

@@ -19,6 +19,12 @@ static bool denied(int code)
 	return code == EACCES || code == EPERM;
 }
 
+/* What it comes to depends on who calls. */
+static bool depends_on_rights(int outcome)
+{
+	return outcome == 0 || denied(outcome);
+}
+
 /* Whether it may do what we may. */
 static bool like_us(const struct sb_watch *w, const struct sb_watch_call *call)
 {
@@ -208,8 +214,7 @@ static int guess(struct sb_watch *w, struct sb_watch_call *call, unsigned i)
 /* One call has one outcome: what keeps one path from working does so for both. */
 static void guess_all(struct sb_watch *w, struct sb_watch_call *call)
 {
-	bool alike = like_us(w, call);
-	int first = 0;
+	int first = 0, alike = -1;
 
 	for (unsigned i = 0; i < call->touches.count; i++) {
 		int outcome = call->names[i].there ? guess(w, call, i) : SB_OUTCOME_UNKNOWN;
@@ -217,8 +222,10 @@ static void guess_all(struct sb_watch *w, struct sb_watch_call *call)
 		/* Too long for us, who start from the root. */
 		if (outcome == ENAMETOOLONG && strlen(call->text.s + call->names[i].at) >= PATH_MAX)
 			outcome = SB_OUTCOME_UNKNOWN;
+		if (alike < 0 && depends_on_rights(outcome))
+			alike = like_us(w, call);
 		/* Other rights than ours: what is there is there, no more can be said. */
-		if ((!alike && (outcome == 0 || denied(outcome))) ||
+		if ((alike == 0 && depends_on_rights(outcome)) ||
 		    (call->names[i].place.foreign && denied(outcome)))
 			outcome = SB_OUTCOME_UNKNOWN;
 		call->names[i].outcome = outcome;
