@@ -41,11 +41,37 @@ static int add_file(const struct launch_view *view, struct launch_ops *ops,
 	return rc < 0 ? rc : launch_view_add(view, ops, &bind, err);
 }
 
+/*
+ * A node that is bound by itself finds no terminals: it looks for them beside the file that it is a
+ * bind of (fs/devpts/inode.c, path_pts). The whole directory is out of the way, for this alone.
+ */
+static int add_ptmx_node(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
+{
+	struct launch_op dir = {.kind = LAUNCH_DIR, .mode = 0755, .optional = true};
+	struct launch_op all = {.kind = LAUNCH_BIND, .optional = true, .source = (char *)"/dev"};
+	int rc;
+
+	dir.dest = all.dest = (char *)"/dev/.machine";
+	rc = launch_view_add(view, ops, &dir, err);
+	if (rc >= 0)
+		rc = launch_view_add(view, ops, &all, err);
+	return rc < 0 ? rc : add_link(view, ops, ".machine/ptmx", "/dev/ptmx", err);
+}
+
+/* Whether a program of this machine could open a terminal of its own. */
+static bool opens_terminals(const struct launch_view *view)
+{
+	auto_buf full = SB_BUF_INIT;
+
+	return sb_in_root(&full, view->machine, "/dev/ptmx") == 0 &&
+	       access(full.s, R_OK | W_OK) == 0;
+}
+
 static int add_terminals(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
 {
 	struct launch_op pts = {.kind = LAUNCH_PTS, .optional = true, .dest = (char *)"/dev/pts"};
 	struct launch_op dir = {.kind = LAUNCH_DIR, .mode = 0755, .dest = (char *)"/dev/pts"};
-	bool shared = is_type(view, "/dev/pts", S_IFDIR, true);
+	bool shared = is_type(view, "/dev/pts", S_IFDIR, true) && opens_terminals(view);
 	int rc = launch_view_add(view, ops, &dir, err);
 
 	/* This machine's terminals, so that ttyname(3) of the ones we were given still works. */
@@ -57,9 +83,8 @@ static int add_terminals(const struct launch_view *view, struct launch_ops *ops,
 		rc = launch_view_add(view, ops, &pts, err);
 	if (rc < 0)
 		return rc;
-	/* A node beside the mount point finds it, where it is no link into it (Linux 4.16). */
 	if (shared && is_type(view, "/dev/ptmx", S_IFCHR, false))
-		return add_file(view, ops, LAUNCH_BIND, "/dev/ptmx", err);
+		return add_ptmx_node(view, ops, err);
 	return add_link(view, ops, "pts/ptmx", "/dev/ptmx", err);
 }
 

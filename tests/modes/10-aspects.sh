@@ -124,12 +124,14 @@ on_terminal() { # PROGRAM [KEYS]: what it prints on a terminal of 33 x 101, and 
 # What is typed is echoed, too; stdio writes a line at once there.
 if command -v python3 >/dev/null; then
 	mode_check "a terminal" expect_same on_terminal "$app/aspects" terminal -- on_terminal "$b/bin/aspects" terminal
+	mode_check "one of its own, on a terminal" expect_same on_terminal "$app/aspects" own-terminal -- on_terminal "$b/bin/aspects" own-terminal
 	mode_check "its interrupt key" expect_same on_terminal "$app/aspects" copy $'\x03' -- on_terminal "$b/bin/aspects" copy $'\x03'
 	mode_check "its end of file" expect_same on_terminal "$app/aspects" copy $'\x04' -- on_terminal "$b/bin/aspects" copy $'\x04'
 else
 	skip_check "a terminal" "the program python3 is missing"
 fi
 mode_check "no terminal" same terminal
+mode_check "one of its own" same own-terminal
 
 # --- the machine
 mode_check "names of users" same users

@@ -136,6 +136,20 @@ static void terminal(void)
 	printf("foreground %d\n", fd >= 0 && tcgetpgrp(fd) == getpgrp());
 }
 
+/* One of its own, as expect(1) and tmux(1) have them. */
+static void own_terminal(void)
+{
+	char said[8] = "";
+	int ours = posix_openpt(O_RDWR | O_NOCTTY);
+	const char *name =
+		ours >= 0 && grantpt(ours) == 0 && unlockpt(ours) == 0 ? ptsname(ours) : NULL;
+	int theirs = name ? open(name, O_RDWR | O_NOCTTY) : -1;
+
+	if (theirs < 0 || write(theirs, "x\n", 2) != 2 || read(ours, said, sizeof said - 1) < 0)
+		printf("%s\n", strerror(errno));
+	printf("%s %s", theirs >= 0 && ttyname(theirs) ? "named" : "nameless", said);
+}
+
 static void users(void)
 {
 	struct passwd *user = getpwuid(getuid());
@@ -308,13 +322,16 @@ static const struct {
 	const char *name;
 	void (*fn)(void);
 } table[] = {
-	{"argv", argv_of},	  {"exe", exe_of},	  {"exe-path", exe_path},
-	{"environ", environment}, {"cwd", directory},	  {"descriptors", descriptors},
-	{"process", process},	  {"pid", pid},		  {"terminal", terminal},
-	{"users", users},	  {"hosts", hosts},	  {"zones", time_zones},
-	{"locale", locales},	  {"iconv", conversions}, {"dlopen", plugins},
-	{"children", children},	  {"again", again},	  {"files", files},
-	{"copy", copy},
+	{"argv", argv_of},	{"exe", exe_of},
+	{"exe-path", exe_path}, {"environ", environment},
+	{"cwd", directory},	{"descriptors", descriptors},
+	{"process", process},	{"pid", pid},
+	{"terminal", terminal}, {"own-terminal", own_terminal},
+	{"users", users},	{"hosts", hosts},
+	{"zones", time_zones},	{"locale", locales},
+	{"iconv", conversions}, {"dlopen", plugins},
+	{"children", children}, {"again", again},
+	{"files", files},	{"copy", copy},
 };
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "launcher/bundle.h"
@@ -219,6 +220,31 @@ Test(launch_ops, makes_up_what_the_machine_lacks)
 	view.home = "relative";
 	plan("/home/u/work");
 	cr_assert_str_eq(find(LAUNCH_TEXT, "/etc/passwd")->source, "user:x:1234:1234::/:/bin/sh\n");
+}
+
+/* A terminal's node that is bound by itself finds no terminals beside it. */
+Test(launch_ops, opens_terminals_as_the_machine_does)
+{
+	shell("mkdir -p machine/dev/pts && touch machine/dev/pts/ptmx && ln -s pts/ptmx "
+	      "machine/dev/ptmx");
+	plan("/home/u/work");
+	cr_assert(has(LAUNCH_BIND, "/dev/pts"));
+	cr_assert_str_eq(find(LAUNCH_LINK, "/dev/ptmx")->source, "pts/ptmx");
+
+	shell("rm machine/dev/pts/ptmx");
+	plan("/home/u/work");
+	cr_assert(has(LAUNCH_PTS, "/dev/pts"),
+		  "the machine's cannot be opened: terminals of our own");
+
+	view.machine = "";
+	if (access("/dev/ptmx", R_OK | W_OK) < 0)
+		return;
+	struct stat st;
+	plan("/home/u/work");
+	cr_assert(lstat("/dev/ptmx", &st) == 0);
+	cr_assert_str_eq(find(LAUNCH_LINK, "/dev/ptmx")->source,
+			 S_ISLNK(st.st_mode) ? "pts/ptmx" : ".machine/ptmx");
+	cr_assert(!has(LAUNCH_BIND, "/dev/ptmx"));
 }
 
 Test(launch_ops, survives_a_directory_that_is_gone)
