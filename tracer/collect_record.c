@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/path.h"
 
@@ -329,6 +330,33 @@ static void number_greeted(struct sb_collector *c, struct image *image, const st
 		       });
 }
 
+static bool same_directory(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/*
+ * What it executed stands elsewhere than it stood itself, for all that is known: it has moved by a
+ * system call of its own, and what it named since is told by where it was before. Not so where the
+ * directory was renamed or removed, nor of a vfork child, which may have moved alone.
+ */
+static void note_stray(struct sb_collector *c, const struct image_exec *exec,
+		       const struct image *image, const char *cwd)
+{
+	struct image *caller = images_find(&c->images, exec->image);
+	struct stat st;
+
+	if (!caller || caller->pid != image->pid || caller->strayed || *exec->root ||
+	    exec->cwd[0] != '/' || cwd[0] != '/' || strcmp(exec->cwd, cwd) == 0)
+		return;
+	if (stat(exec->cwd, &st) < 0 || same_directory(exec->cwd, cwd))
+		return;
+	caller->strayed = true;
+	sb_sink_blind(c->sink, SB_BLIND_RAW, caller->exe, 1);
+}
+
 static void take_hello(struct sb_collector *c, struct chunk *k)
 {
 	struct record *rec = &c->record;
@@ -341,6 +369,8 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	const struct image_exec *exec =
 		rec->head.dirfd != 1 ? images_exec(&c->images, rec->head.arg) : NULL;
 	bool passed_by = exec && !exec->heard && collect_passed(exec);
+	/* By what is in between nothing is known of where it stands. */
+	bool direct = exec && !exec->heard && !exec->unseen && !exec->raw && !c->number;
 	struct image *parent = rec->head.dirfd == 1 ? fork_parent(c, image, rec->head.arg)
 						    : exec_parent(c, image, rec->head.arg, &again);
 	if (rec->head.value < 0) /* scribbled over, as all may be */
@@ -349,6 +379,8 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	const char *cwd = cwd_of(c, rec->head.arg);
 	if (image_set_where(image, rec->head.where, cwd, image->root) < 0)
 		sb_sink_lost(c->sink, 1);
+	if (direct)
+		note_stray(c, exec, image, cwd);
 	/* The strings end with the list that argv is. */
 	rec->strings[rec->string_count < RECORD_STRINGS ? rec->string_count : RECORD_STRINGS - 1] =
 		NULL;

@@ -25,6 +25,7 @@ struct image {
 	bool greeted;	  /* its hello was read */
 	bool continued;	  /* another image of the same process number came after it */
 	bool numbered;	  /* by who shares the trace */
+	bool strayed;	  /* it has moved unseen, and that was noted */
 	uint32_t process; /* number in the trace; given when it is first seen */
 	pid_t pid;
 	uint64_t started; /* of the process; 0 not known */

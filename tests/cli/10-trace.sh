@@ -93,6 +93,18 @@ sidebundle trace --include "$PWD/**" -o t sh -c 'cat real/file' >/dev/null
 check "--include keeps nothing else" test "$(paths | grep -vc "^$PWD")" = 0
 check "and that it keeps" sees -- "$PWD/real/file"
 
+sidebundle trace -b audit -o t "$SB_TARGETS/moves" real "$(type -P true)" 2>err
+check "a directory that was changed past libc is noted" expect_output "\"why\":\"raw\",\"path\":\"$SB_TARGETS/moves\"" blind
+check "and told in the end" grep -q 'moves (raw)' err
+sidebundle trace -b audit -o t sh -c 'cd real; mkdir x; cd x; mv ../x ../y; ls; rmdir ../y; env -C / ls; true' >/dev/null
+check "one that was changed by it, renamed or removed is not" test -z "$(blind)"
+if [ -x /usr/bin/python3 ]; then
+	sidebundle trace -b audit -o t /usr/bin/python3 -c 'import subprocess; subprocess.run(["ls"], cwd="real")' >/dev/null
+	check "nor one that a vfork child alone has changed" test -z "$(blind)"
+else
+	skip_check "nor one that a vfork child alone has changed" "the program /usr/bin/python3 is missing"
+fi
+
 # --- those that outlive it -------------------------------------------------------------------------
 check "does not wait for others" bash -c 'timeout 10 sidebundle trace -o t sh -c "sleep 15 & echo \$! >sleeper; exit 4" 2>err; [ $? = 4 ]'
 check "and says so" grep -q '1 process was still running' err
