@@ -112,7 +112,7 @@ $(AUDITOR): $(AUDITOR_SRC:%.c=$(BUILD)/tracee/%.o) $(TRACEE_LD)
 
 # --- the launcher: static, musl -------------------------------------------------------------------------
 LAUNCHER_SRC := $(wildcard launcher/*.c) \
-	$(addprefix common/,buf.c bwrap.c err.c fork.c namespace.c needs.c path.c probe.c)
+	$(addprefix common/,buf.c bwrap.c err.c fork.c namespace.c needs.c path.c probe.c strings.c)
 $(BUILD)/launcher/%.o: %.c
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fPIE -ffunction-sections -fdata-sections \

@@ -11,15 +11,15 @@ const char *launch_command_name(const struct launch_entry *entry, char *const *a
 	return argv[0] ? argv[0] : entry->name;
 }
 
-int launch_command_args(const struct launch_entry *entry, char *const *argv,
-			struct launch_strings *ret, struct sb_err *err)
+int launch_command_args(const struct launch_entry *entry, char *const *argv, struct sb_strings *ret,
+			struct sb_err *err)
 {
 	int rc = 0;
 
 	for (size_t i = 1; i < entry->args.count && rc == 0; i++)
-		rc = launch_strings_add(ret, entry->args.items[i]);
+		rc = sb_strings_add(ret, entry->args.items[i]);
 	for (size_t i = 1; argv[0] && argv[i] && rc == 0; i++)
-		rc = launch_strings_add(ret, argv[i]);
+		rc = sb_strings_add(ret, argv[i]);
 	return rc < 0 ? sb_fail(err, ENOMEM, "copy the arguments") : 0;
 }
 
@@ -37,7 +37,7 @@ static bool same_name(const char *a, const char *b)
 	return strncmp(a, b, len) == 0 && b[len] == '=' && a[len] == '=';
 }
 
-static bool has(const struct launch_strings *list, const char *assignment)
+static bool has(const struct sb_strings *list, const char *assignment)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (same_name(assignment, list->items[i]))
@@ -92,12 +92,12 @@ static int join_path(const struct launch_entry *entry, char *const *environment,
 
 int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
 		       char *const *environment, bool host_libraries, struct sb_buf *ret_path,
-		       struct launch_strings *ret, struct sb_err *err)
+		       struct sb_strings *ret, struct sb_err *err)
 {
 	int rc = entry->cwd ? join_path(entry, environment, ret_path) : 0;
 
 	if (rc == 0 && ret_path->len && !has(&plan->set, ret_path->s))
-		rc = launch_strings_add(ret, ret_path->s);
+		rc = sb_strings_add(ret, ret_path->s);
 
 	for (size_t i = 0; environment[i] && rc == 0; i++) {
 		/* PWD tells of a directory that a replay does not start in. */
@@ -105,15 +105,15 @@ int launch_command_env(const struct launch_plan *plan, const struct launch_entry
 
 		if (!stale && !has(&plan->set, environment[i]) &&
 		    !(ret_path->len && same_name(environment[i], "PATH=")))
-			rc = launch_strings_add(ret, environment[i]);
+			rc = sb_strings_add(ret, environment[i]);
 	}
 	for (size_t i = 0; i < plan->set.count && rc == 0; i++)
-		rc = launch_strings_add(ret, plan->set.items[i]);
+		rc = sb_strings_add(ret, plan->set.items[i]);
 	for (size_t i = 0; i < entry->env.count && rc == 0; i++) {
 		const char *recorded = entry->env.items[i];
 
 		if (!has(ret, recorded) && !(host_libraries && is_linkers(recorded)))
-			rc = launch_strings_add(ret, recorded);
+			rc = sb_strings_add(ret, recorded);
 	}
 	return rc < 0 ? sb_fail(err, ENOMEM, "make the environment") : 0;
 }

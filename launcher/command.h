@@ -5,14 +5,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/buf.h"
 #include "launcher/plan.h"
 
 /*
  * The program's arguments after argv[0]: the recorded ones, then the user's. `argv` is main's own.
  */
-int launch_command_args(const struct launch_entry *entry, char *const *argv,
-			struct launch_strings *ret, struct sb_err *err);
+int launch_command_args(const struct launch_entry *entry, char *const *argv, struct sb_strings *ret,
+			struct sb_err *err);
 /* argv[0]: recorded, or the one that we were given. */
 const char *launch_command_name(const struct launch_entry *entry, char *const *argv);
 
@@ -31,4 +33,4 @@ const char *launch_command_file(const struct launch_entry *entry);
  */
 int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
 		       char *const *environment, bool host_libraries, struct sb_buf *ret_path,
-		       struct launch_strings *ret, struct sb_err *err);
+		       struct sb_strings *ret, struct sb_err *err);

@@ -50,7 +50,7 @@ static int add_dir(struct launch_ops *ops, struct sb_buf *told, const char *dir,
 static int plan(const struct launch_request *request, struct launch_ops *ops, struct sb_buf *told,
 		struct sb_err *err)
 {
-	const struct launch_strings *writable = &request->entry->writable;
+	const struct sb_strings *writable = &request->entry->writable;
 	int rc = add_dir(ops, told, request->entry->cwd, err);
 
 	for (size_t i = 0; i < writable->count && rc == 0; i++) {

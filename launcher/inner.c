@@ -30,7 +30,7 @@ static int add(struct sb_buf *buf, const char *s)
 	return sb_buf_add(buf, s, strlen(s) + 1);
 }
 
-static int add_all(struct sb_buf *buf, const struct launch_strings *list)
+static int add_all(struct sb_buf *buf, const struct sb_strings *list)
 {
 	int rc = 0;
 
@@ -151,10 +151,10 @@ static void let_go(const struct launch_inner *inner)
 		(void)close(inner->said);
 }
 
-static int take(struct launch_strings *list, const char **at, size_t count, struct sb_err *err)
+static int take(struct sb_strings *list, const char **at, size_t count, struct sb_err *err)
 {
 	for (size_t i = 0; i < count; i++)
-		if (launch_strings_add(list, next(at)) < 0)
+		if (sb_strings_add(list, next(at)) < 0)
 			return sb_fail(err, ENOMEM, "read what to start");
 	return 0;
 }
@@ -162,7 +162,7 @@ static int take(struct launch_strings *list, const char **at, size_t count, stru
 int launch_inner_run(int fd, struct sb_err *err)
 {
 	auto_buf message = SB_BUF_INIT;
-	struct launch_strings argv = {NULL, 0, 0}, environment = {NULL, 0, 0};
+	struct sb_strings argv = {NULL, 0, 0}, environment = {NULL, 0, 0};
 	struct sb_err ignored = SB_ERR_INIT;
 	struct header header;
 	int rc = slurp(fd, &message, err);
@@ -191,7 +191,7 @@ int launch_inner_run(int fd, struct sb_err *err)
 		(void)signal(SIGCHLD, SIG_IGN);
 	(void)umask(header.mask);
 	if (rc == 0)
-		rc = launch_exec(file, seen, launch_strings_list(&argv),
-				 launch_strings_list(&environment), err);
+		rc = launch_exec(file, seen, sb_strings_list(&argv), sb_strings_list(&environment),
+				 err);
 	return rc;
 }

@@ -115,14 +115,14 @@ static int write_arguments(struct run *r, struct sb_err *err)
 }
 
 /* It may itself be an entry of a bundle: what is said to our launcher is not said to that one's. */
-static int its_environment(const struct launch_request *request, struct launch_strings *ret)
+static int its_environment(const struct launch_request *request, struct sb_strings *ret)
 {
 	const char own[] = "SIDEBUNDLE_";
 	int rc = 0;
 
 	for (char *const *e = request->environment; *e && rc == 0; e++)
 		if (strncmp(*e, own, sizeof own - 1) != 0)
-			rc = launch_strings_add(ret, *e);
+			rc = sb_strings_add(ret, *e);
 	return rc;
 }
 
@@ -130,7 +130,7 @@ static int its_environment(const struct launch_request *request, struct launch_s
 static void become_bwrap(struct run *r)
 {
 	auto_buf message = SB_BUF_INIT;
-	struct launch_strings environment = {NULL, 0, 0};
+	struct sb_strings environment = {NULL, 0, 0};
 	struct sb_err err = SB_ERR_INIT;
 	char args_fd[16], message_fd[16], self[32];
 	const struct launch_inner inner = {
@@ -158,7 +158,7 @@ static void become_bwrap(struct run *r)
 	const char *const argv[] = {"bwrap", "--args",		args_fd,    "--",
 				    self,    LAUNCH_INNER_WORD, message_fd, NULL};
 	launch_monitor_unblock(&r->monitor);
-	(void)execve(r->bwrap.s, (char *const *)argv, launch_strings_list(&environment));
+	(void)execve(r->bwrap.s, (char *const *)argv, sb_strings_list(&environment));
 	char text[128];
 	int len = snprintf(text, sizeof text, "cannot be executed: %s", strerror(errno));
 	(void)!write(STDERR_FILENO, text, (size_t)len);

@@ -42,7 +42,7 @@ static int locate(const struct launch_request *request, const char *path, struct
 static int library_path(const struct launch_request *request, struct sb_buf *ret,
 			struct sb_err *err)
 {
-	const struct launch_strings *libs = &request->entry->libs;
+	const struct sb_strings *libs = &request->entry->libs;
 
 	/* The dynamic linker knows no escape. */
 	if (strpbrk(request->payload, ":;"))
@@ -96,7 +96,7 @@ static bool find_start(const struct launch_request *request, const char *path, s
 struct host_command {
 	bool redirected; /* `program` is the start */
 	struct sb_buf linker, libraries, program, script, told, path;
-	struct launch_strings argv, environment;
+	struct sb_strings argv, environment;
 };
 
 static void command_free(struct host_command *c)
@@ -107,14 +107,14 @@ static void command_free(struct host_command *c)
 	sb_buf_free(&c->script);
 	sb_buf_free(&c->told);
 	sb_buf_free(&c->path);
-	launch_strings_free(&c->argv);
-	launch_strings_free(&c->environment);
+	sb_strings_free(&c->argv);
+	sb_strings_free(&c->environment);
 }
 
-static int add_all(struct launch_strings *list, const char *const *items, struct sb_err *err)
+static int add_all(struct sb_strings *list, const char *const *items, struct sb_err *err)
 {
 	for (; *items; items++)
-		if (launch_strings_add(list, *items) < 0)
+		if (sb_strings_add(list, *items) < 0)
 			return sb_fail(err, ENOMEM, "make the command");
 	return 0;
 }
@@ -191,7 +191,7 @@ static int build(const struct launch_request *request, struct host_command *c, s
 					&c->environment, err);
 	/* The last, where the start looks for it. */
 	if (rc == 0 && c->redirected && c->told.len &&
-	    launch_strings_add(&c->environment, c->told.s) < 0)
+	    sb_strings_add(&c->environment, c->told.s) < 0)
 		rc = sb_fail(err, ENOMEM, "make the environment");
 	return rc;
 }
@@ -243,8 +243,7 @@ static int run(const struct launch_request *request, struct sb_err *err)
 			     S_ISREG(st.st_mode) ? strerror(errno) : "not a program");
 	if (rc == 0)
 		rc = launch_exec(c.linker.len ? c.linker.s : c.program.s, exec,
-				 launch_strings_list(&c.argv), launch_strings_list(&c.environment),
-				 err);
+				 sb_strings_list(&c.argv), sb_strings_list(&c.environment), err);
 	command_free(&c);
 	return rc;
 }

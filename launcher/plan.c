@@ -1,6 +1,7 @@
 #include "launcher/plan.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,7 +88,7 @@ static int take(const struct key *keys, void *into, const char *name, const char
 		return sb_fail(err, SB_ESAID, "'%s' is no value for '%s'", value, name);
 	char *member = (char *)into + key->offset;
 	if (key->repeated)
-		return launch_strings_add((struct launch_strings *)member, value) < 0
+		return sb_strings_add((struct sb_strings *)member, value) < 0
 			       ? sb_fail(err, ENOMEM, "read '%s'", name)
 			       : 0;
 	const char **single = (const char **)member;
@@ -255,15 +256,15 @@ void launch_plan_free(struct launch_plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		struct launch_entry *e = &plan->entries[i];
 
-		launch_strings_free(&e->prefix);
-		launch_strings_free(&e->libs);
-		launch_strings_free(&e->args);
-		launch_strings_free(&e->env);
-		launch_strings_free(&e->writable);
+		sb_strings_free(&e->prefix);
+		sb_strings_free(&e->libs);
+		sb_strings_free(&e->args);
+		sb_strings_free(&e->env);
+		sb_strings_free(&e->writable);
 	}
-	launch_strings_free(&plan->set);
-	launch_strings_free(&plan->binds);
-	launch_strings_free(&plan->binds_at);
+	sb_strings_free(&plan->set);
+	sb_strings_free(&plan->binds);
+	sb_strings_free(&plan->binds_at);
 	free(plan->entries);
 	free(plan->bytes);
 	*plan = (struct launch_plan){0};

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "common/err.h"
-#include "launcher/strings.h"
+#include "common/strings.h"
 
 struct launch_entry {
 	const char *name;
@@ -15,15 +15,15 @@ struct launch_entry {
 	const char *interp;  /* NULL: static */
 	const char *program; /* NULL: `exec` is no script */
 	const char *cwd;     /* not NULL: replays a trace */
-	struct launch_strings prefix, libs, args, env, writable;
+	struct sb_strings prefix, libs, args, env, writable;
 };
 
 struct launch_plan {
-	const char *mode;		       /* never NULL */
-	const char *kernel, *cpu;	       /* NULL: nothing needed */
-	const char *home, *net;		       /* "no", or NULL */
-	struct launch_strings binds, binds_at; /* as many of each */
-	struct launch_strings set;
+	const char *mode;		   /* never NULL */
+	const char *kernel, *cpu;	   /* NULL: nothing needed */
+	const char *home, *net;		   /* "no", or NULL */
+	struct sb_strings binds, binds_at; /* as many of each */
+	struct sb_strings set;
 	struct launch_entry *entries;
 	size_t count;
 	char *bytes;

@@ -54,8 +54,7 @@ int launch_session_plan(const struct launch_request *request, struct launch_sess
 	};
 	ret->file = launch_command_file(entry);
 	int rc = plan_view(request, ret, err);
-	if (rc == 0 &&
-	    launch_strings_add(&ret->argv, launch_command_name(entry, request->argv)) < 0)
+	if (rc == 0 && sb_strings_add(&ret->argv, launch_command_name(entry, request->argv)) < 0)
 		rc = sb_fail(err, ENOMEM, "copy the arguments");
 	if (rc == 0)
 		rc = launch_command_args(entry, request->argv, &ret->argv, err);
@@ -73,15 +72,15 @@ int launch_session_exec(const struct launch_request *request, struct launch_sess
 	if (chdir(session->start.s) < 0 && request->entry->cwd)
 		return sb_fail(err, errno, "go to the recorded directory '%s'", session->start.s);
 	(void)umask(session->mask);
-	return launch_exec(session->file, request->entry->exec, launch_strings_list(&session->argv),
-			   launch_strings_list(&session->environment), err);
+	return launch_exec(session->file, request->entry->exec, sb_strings_list(&session->argv),
+			   sb_strings_list(&session->environment), err);
 }
 
 void launch_session_free(struct launch_session *session)
 {
 	launch_ops_free(&session->ops);
-	launch_strings_free(&session->argv);
-	launch_strings_free(&session->environment);
+	sb_strings_free(&session->argv);
+	sb_strings_free(&session->environment);
 	sb_buf_free(&session->start);
 	sb_buf_free(&session->path);
 }

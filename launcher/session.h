@@ -17,7 +17,7 @@
 
 struct launch_session {
 	struct launch_ops ops;
-	struct launch_strings argv, environment;
+	struct sb_strings argv, environment;
 	struct sb_buf start; /* the directory to start in, as the program sees it */
 	struct sb_buf path;  /* PATH in the environment */
 	const char *file;    /* what to execute, by the name that the program is told */

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "common/strings.h"
 
 enum sb_option_type {
 	SB_OPT_FLAG,	/* int *: set to 1 */
@@ -19,13 +20,6 @@ enum sb_option_type {
 	SB_OPT_CHOICE,	/* const char ** : one of `choices`, separated by '|' */
 	SB_OPT_SECONDS, /* double *: a positive decimal number */
 };
-
-struct sb_strings {
-	const char **items;
-	size_t count, cap;
-};
-void sb_strings_free(struct sb_strings *list);
-#define auto_strings __attribute__((cleanup(sb_strings_free))) struct sb_strings
 
 struct sb_option {
 	const char *name; /* long name without the dashes */

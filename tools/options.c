@@ -11,28 +11,6 @@
 /* Common to all commands; handled here. */
 enum { OPT_LOG_LEVEL = 0x1000, OPT_COLOR, OPT_FIRST = 0x2000 };
 
-void sb_strings_free(struct sb_strings *list)
-{
-	free(list->items);
-	*list = (struct sb_strings){NULL, 0, 0};
-}
-
-static int strings_add(struct sb_strings *list, const char *item)
-{
-	if (list->count + 1 >= list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 8;
-		const char **grown = reallocarray(list->items, cap, sizeof *grown);
-
-		if (!grown)
-			return -ENOMEM;
-		list->items = grown;
-		list->cap = cap;
-	}
-	list->items[list->count++] = item;
-	list->items[list->count] = NULL;
-	return 0;
-}
-
 static bool is_choice(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
@@ -65,7 +43,7 @@ static int take(const struct sb_option *opt, const char *value, void *values, st
 		*(const char **)member = value;
 		return 0;
 	case SB_OPT_LIST:
-		return strings_add((struct sb_strings *)member, value) < 0
+		return sb_strings_add((struct sb_strings *)member, value) < 0
 			       ? sb_fail(err, ENOMEM, "read the command line")
 			       : 0;
 	case SB_OPT_SECONDS: {

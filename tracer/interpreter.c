@@ -68,34 +68,40 @@ static bool name_at(const struct head *head, uint64_t at, uint64_t size, struct 
 	return true;
 }
 
-static bool elf64_interpreter(const struct head *head, struct sb_interpreter *ret)
-{
-	Elf64_Ehdr eh;
-	Elf64_Phdr ph;
+/* What matters of the headers, of either class. */
+struct program_headers {
+	uint64_t at;
+	unsigned size, count;
+};
 
-	if (!piece(head, 0, &eh, sizeof eh))
+static bool find_headers(const struct head *head, bool wide, struct program_headers *ret)
+{
+	Elf64_Ehdr e64;
+	Elf32_Ehdr e32;
+
+	if (wide ? !piece(head, 0, &e64, sizeof e64) : !piece(head, 0, &e32, sizeof e32))
 		return false;
-	for (unsigned i = 0; i < eh.e_phnum; i++) {
-		if (!piece(head, eh.e_phoff + (uint64_t)i * eh.e_phentsize, &ph, sizeof ph))
-			return false;
-		if (ph.p_type == PT_INTERP)
-			return name_at(head, ph.p_offset, ph.p_filesz, ret);
-	}
-	return false;
+	*ret = wide ? (struct program_headers){e64.e_phoff, e64.e_phentsize, e64.e_phnum}
+		    : (struct program_headers){e32.e_phoff, e32.e_phentsize, e32.e_phnum};
+	return true;
 }
 
-static bool elf32_interpreter(const struct head *head, struct sb_interpreter *ret)
+static bool elf_interpreter(const struct head *head, bool wide, struct sb_interpreter *ret)
 {
-	Elf32_Ehdr eh;
-	Elf32_Phdr ph;
+	struct program_headers headers;
+	Elf64_Phdr p64;
+	Elf32_Phdr p32;
 
-	if (!piece(head, 0, &eh, sizeof eh))
+	if (!find_headers(head, wide, &headers))
 		return false;
-	for (unsigned i = 0; i < eh.e_phnum; i++) {
-		if (!piece(head, eh.e_phoff + (uint64_t)i * eh.e_phentsize, &ph, sizeof ph))
+	for (unsigned i = 0; i < headers.count; i++) {
+		uint64_t at = headers.at + (uint64_t)i * headers.size;
+
+		if (wide ? !piece(head, at, &p64, sizeof p64) : !piece(head, at, &p32, sizeof p32))
 			return false;
-		if (ph.p_type == PT_INTERP)
-			return name_at(head, ph.p_offset, ph.p_filesz, ret);
+		if ((wide ? p64.p_type : p32.p_type) == PT_INTERP)
+			return name_at(head, wide ? p64.p_offset : p32.p_offset,
+				       wide ? p64.p_filesz : p32.p_filesz, ret);
 	}
 	return false;
 }
@@ -111,6 +117,5 @@ int sb_interpreter_of(int fd, struct sb_interpreter *ret)
 		return 1;
 	if (head.len < EI_NIDENT || memcmp(head.bytes, ELFMAG, SELFMAG) != 0)
 		return 0;
-	return head.bytes[EI_CLASS] == ELFCLASS64 ? elf64_interpreter(&head, ret)
-						  : elf32_interpreter(&head, ret);
+	return elf_interpreter(&head, head.bytes[EI_CLASS] == ELFCLASS64, ret);
 }

@@ -283,14 +283,9 @@ struct watch_thread *watch_thread(struct sb_watch *w, pid_t tid)
 	return add_thread(w, tid, p);
 }
 
-uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *argv)
+void watch_tell_process(struct sb_watch *w, struct watch_process *p, const char *cwd,
+			const char *const *argv)
 {
-	if (p->number >= 0)
-		return (uint32_t)p->number;
-	struct watch_thread *t = watch_find_thread(w, p->pid);
-	struct watch_place place = p->place;
-	if (t)
-		watch_place(w, t, true, &place);
 	p->number = w->counted++;
 	sb_sink_process(w->spec.sink, &(struct sb_trace_process){
 					      .id = (uint32_t)p->number,
@@ -299,9 +294,20 @@ uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *
 					      .ppid = p->ppid,
 					      .forked = p->forked,
 					      .exe = p->exe,
-					      .cwd = *place.cwd ? place.cwd : NULL,
-					      .argv = (const char *const *)argv,
+					      .cwd = cwd,
+					      .argv = argv,
 				      });
+}
+
+uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *argv)
+{
+	if (p->number >= 0)
+		return (uint32_t)p->number;
+	struct watch_thread *t = watch_find_thread(w, p->pid);
+	struct watch_place place = p->place;
+	if (t)
+		watch_place(w, t, true, &place);
+	watch_tell_process(w, p, *place.cwd ? place.cwd : NULL, (const char *const *)argv);
 	watch_met(w, SB_WATCH_NUMBER, p);
 	return (uint32_t)p->number;
 }

@@ -199,22 +199,6 @@ static void tell_passed(struct sb_watch *w, const struct sb_watch_image *image,
 	watch_give_call(w, call);
 }
 
-static void tell_new(struct sb_watch *w, struct watch_process *p,
-		     const struct sb_watch_image *image, const char *const *argv)
-{
-	p->number = w->counted++;
-	sb_sink_process(w->spec.sink, &(struct sb_trace_process){
-					      .id = (uint32_t)p->number,
-					      .parent = p->parent,
-					      .pid = p->pid,
-					      .ppid = p->ppid,
-					      .forked = p->forked,
-					      .exe = p->exe,
-					      .cwd = image->cwd,
-					      .argv = argv,
-				      });
-}
-
 /* The child that made the exec, before it did: it had nothing to tell but this. */
 static void tell_child(struct sb_watch *w, struct watch_process *p,
 		       const struct sb_watch_image *image)
@@ -222,7 +206,7 @@ static void tell_child(struct sb_watch *w, struct watch_process *p,
 	p->parent = image->parent;
 	p->forked = true;
 	p->exe = watch_intern(w, image->parent_exe);
-	tell_new(w, p, image, NULL);
+	watch_tell_process(w, p, image->cwd, NULL);
 }
 
 uint32_t watch_passed(struct sb_watch *w, const struct sb_watch_image *image,
@@ -242,7 +226,7 @@ uint32_t watch_passed(struct sb_watch *w, const struct sb_watch_image *image,
 	p->parent = before < 0 ? image->parent : before;
 	forget_image(p);
 	p->exe = watch_intern(w, image->exe);
-	tell_new(w, p, image, image->argv);
+	watch_tell_process(w, p, image->cwd, image->argv);
 	if (t) {
 		watch_met(w, SB_WATCH_BECAME, p);
 		watch_met(w, SB_WATCH_NUMBER, p);

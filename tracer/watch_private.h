@@ -122,6 +122,9 @@ void watch_met(struct sb_watch *w, enum sb_watch_step step, const struct watch_p
 void watch_done(struct sb_watch *w, int64_t number);
 /* Its number; it is told to the sink when it first has one. `argv` may be NULL. */
 uint32_t watch_number(struct sb_watch *w, struct watch_process *p, char *const *argv);
+/* The same in any case: the next number, and the sink hears of it. */
+void watch_tell_process(struct sb_watch *w, struct watch_process *p, const char *cwd,
+			const char *const *argv);
 struct sb_watch_call *watch_take_call(struct sb_watch *w);
 void watch_give_call(struct sb_watch *w, struct sb_watch_call *call);
 

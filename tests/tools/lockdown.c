@@ -73,7 +73,7 @@ static void lock(scmp_filter_ctx ctx, const char *what)
 	} else if (strcmp(what, "no-seccomp") == 0) {
 		refuse(ctx, ENOSYS, SCMP_SYS(seccomp));
 		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0)
+				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0)) < 0)
 			errx(125, "add a rule");
 	} else if (strcmp(what, "no-pidfd") == 0) {
 		refuse(ctx, ENOSYS, SCMP_SYS(pidfd_open));

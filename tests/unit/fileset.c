@@ -7,17 +7,10 @@
 #include <unistd.h>
 
 #include "bundler/fileset.h"
+#include "tests/unit/shell.h"
 
 static char root[64];
 static struct sb_fileset *set;
-
-static void shell(const char *script)
-{
-	char command[4096];
-
-	(void)snprintf(command, sizeof command, "cd %s && { %s; }", root, script);
-	cr_assert_eq(system(command), 0, "%s", command);
-}
 
 static void set_up(void)
 {
@@ -25,10 +18,10 @@ static void set_up(void)
 
 	strcpy(root, "/tmp/sb-fileset.XXXXXX");
 	cr_assert_not_null(mkdtemp(root));
-	shell("mkdir -p usr/lib usr/bin opt && ln -s usr/lib lib && ln -s /usr/bin bin && "
-	      "echo x >usr/lib/libx.so.1.2 && ln -s libx.so.1.2 usr/lib/libx.so.1 && "
-	      "mkfifo opt/fifo && ln -s loop opt/loop && ln -s /nowhere opt/dangling && "
-	      "ln -s ../usr/lib/../bin opt/out");
+	shell(root, "mkdir -p usr/lib usr/bin opt && ln -s usr/lib lib && ln -s /usr/bin bin && "
+		    "echo x >usr/lib/libx.so.1.2 && ln -s libx.so.1.2 usr/lib/libx.so.1 && "
+		    "mkfifo opt/fifo && ln -s loop opt/loop && ln -s /nowhere opt/dangling && "
+		    "ln -s ../usr/lib/../bin opt/out");
 	cr_assert_eq(sb_fileset_new(root, &set, &err), 0, "%s", err.msg);
 }
 

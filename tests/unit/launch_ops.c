@@ -9,19 +9,12 @@
 
 #include "launcher/bundle.h"
 #include "launcher/view.h"
+#include "tests/unit/shell.h"
 
 static char top[64], payload[96], machine[96];
 static struct launch_entry entry;
 static struct launch_ops ops;
 static struct launch_view view;
-
-static void shell(const char *script)
-{
-	char command[4096];
-
-	(void)snprintf(command, sizeof command, "cd %s && { %s; }", top, script);
-	cr_assert_eq(system(command), 0, "%s", command);
-}
 
 static void set_up(void)
 {
@@ -29,7 +22,8 @@ static void set_up(void)
 	cr_assert_not_null(mkdtemp(top));
 	(void)snprintf(payload, sizeof payload, "%s/payload", top);
 	(void)snprintf(machine, sizeof machine, "%s/machine", top);
-	shell("mkdir -p payload/usr/lib machine/tmp machine/home/u/work machine/etc machine/dev "
+	shell(top,
+	      "mkdir -p payload/usr/lib machine/tmp machine/home/u/work machine/etc machine/dev "
 	      "&& ln -s usr/lib payload/lib && echo root:x:0:0::/root:/bin/sh >machine/etc/passwd");
 	entry = (struct launch_entry){.name = "e", .exec = "/bin/e"};
 	view = (struct launch_view){
@@ -47,7 +41,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	launch_ops_free(&ops);
-	shell("cd / && rm -rf \"$OLDPWD\"");
+	shell(top, "cd / && rm -rf \"$OLDPWD\"");
 }
 
 TestSuite(launch_ops, .init = set_up, .fini = tear_down);
@@ -89,7 +83,7 @@ Test(launch_ops, replays_without_the_callers_directories)
 	const char *writable[] = {"/proj/out", NULL};
 
 	entry.cwd = "/proj";
-	entry.writable = (struct launch_strings){writable, 1, 2};
+	entry.writable = (struct sb_strings){writable, 1, 2};
 	plan("/proj");
 	cr_assert(!has(LAUNCH_BIND, "/tmp"));
 	cr_assert(!has(LAUNCH_BIND, "/home/u"));
@@ -145,11 +139,11 @@ Test(launch_ops, refuses_a_bind_that_is_none)
 
 Test(launch_ops, keeps_the_payloads_files_in_a_mixed_directory)
 {
-	shell("mkdir -p payload/home/u/tool payload/home/u/deep/er payload/home/u/none && "
-	      "touch payload/home/u/tool/x payload/home/u/deep/er/x payload/home/u/both && "
-	      "mkdir -p machine/home/u/tool machine/home/u/deep/other machine/home/u/none && "
-	      "touch machine/home/u/tool/y machine/home/u/both machine/home/u/own && "
-	      "ln -s own machine/home/u/link");
+	shell(top, "mkdir -p payload/home/u/tool payload/home/u/deep/er payload/home/u/none && "
+		   "touch payload/home/u/tool/x payload/home/u/deep/er/x payload/home/u/both && "
+		   "mkdir -p machine/home/u/tool machine/home/u/deep/other machine/home/u/none && "
+		   "touch machine/home/u/tool/y machine/home/u/both machine/home/u/own && "
+		   "ln -s own machine/home/u/link");
 	plan("/home/u/work");
 	cr_assert(!has(LAUNCH_BIND, "/home/u"));
 	cr_assert(has(LAUNCH_BIND, "/home/u/work"));
@@ -167,9 +161,9 @@ Test(launch_ops, never_binds_what_would_hide_the_payload)
 {
 	static const char *const dirs[] = {"/", "/usr", "/usr/lib", "/lib", "/proc/1", "/dev"};
 
-	shell("touch payload/usr/lib/x && mkdir -p machine/usr/lib machine/usr/share "
-	      "machine/proc/1 && "
-	      "ln -s usr/lib machine/lib");
+	shell(top, "touch payload/usr/lib/x && mkdir -p machine/usr/lib machine/usr/share "
+		   "machine/proc/1 && "
+		   "ln -s usr/lib machine/lib");
 	view.home = NULL;
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
 		view.cwd = dirs[i];
@@ -186,7 +180,8 @@ Test(launch_ops, never_binds_what_would_hide_the_payload)
 
 Test(launch_ops, follows_links_on_both_sides)
 {
-	shell("mkdir -p machine/data/u && rm -rf machine/home/u && ln -s /data/u machine/home/u && "
+	shell(top,
+	      "mkdir -p machine/data/u && rm -rf machine/home/u && ln -s /data/u machine/home/u && "
 	      "ln -s /nowhere/else payload/tmp && mkdir -p payload/etc && "
 	      "ln -s /run/resolv.conf payload/etc/resolv.conf && touch machine/etc/resolv.conf");
 	view.cwd = "/data/u";
@@ -210,12 +205,13 @@ Test(launch_ops, makes_up_what_the_machine_lacks)
 	cr_assert(!has(LAUNCH_FILE, "/dev/null"), "no device is better than an empty file");
 	cr_assert(has(LAUNCH_PTS, "/dev/pts"));
 
-	shell("echo who:x:1234:1:::/bin/sh >>machine/etc/passwd && echo 1 host >machine/etc/hosts");
+	shell(top,
+	      "echo who:x:1234:1:::/bin/sh >>machine/etc/passwd && echo 1 host >machine/etc/hosts");
 	plan("/home/u/work");
 	cr_assert(has(LAUNCH_SHOW, "/etc/passwd"));
 	cr_assert(has(LAUNCH_SHOW, "/etc/hosts"));
 
-	shell("rm machine/etc/passwd");
+	shell(top, "rm machine/etc/passwd");
 	view.user = "a:b";
 	view.home = "relative";
 	plan("/home/u/work");
@@ -267,7 +263,7 @@ Test(launch_ops, binds_what_the_bundle_asks_for)
 		.binds_at = {dests, 2, 2},
 	};
 
-	shell("mkdir machine/srv machine/srv2");
+	shell(top, "mkdir machine/srv machine/srv2");
 	view.plan = &own;
 	plan("/home/u/work");
 	cr_assert(has(LAUNCH_BIND, "/srv"));
@@ -297,7 +293,7 @@ Test(launch_ops, refuses_a_bind_that_cannot_be)
 		{"srv", "none of cwd"},
 	};
 
-	shell("mkdir machine/srv");
+	shell(top, "mkdir machine/srv");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct sb_err err = SB_ERR_INIT;
 		auto_buf start = SB_BUF_INIT;
@@ -316,7 +312,8 @@ Test(launch_ops, finds_the_bundle)
 	auto_buf dir = SB_BUF_INIT;
 	auto_buf name = SB_BUF_INIT;
 
-	shell("mkdir -p b/bin c && echo x >b/bin/tool && cp b/bin/tool c/ && ln -s b/bin/tool "
+	shell(top,
+	      "mkdir -p b/bin c && echo x >b/bin/tool && cp b/bin/tool c/ && ln -s b/bin/tool "
 	      "short && "
 	      "ln -s $PWD/b/bin/tool exe && ln -s /gone exe-gone && ln -s $PWD/c/tool exe-out");
 	(void)snprintf(entry_path, sizeof entry_path, "%s/b", top);

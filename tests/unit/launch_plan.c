@@ -214,7 +214,7 @@ Test(launch_plan, refuses_a_large_one)
 	cr_assert_not_null(strstr(err.msg, "larger than"));
 }
 
-static bool list_has(const struct launch_strings *list, const char *item)
+static bool list_has(const struct sb_strings *list, const char *item)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (strcmp(list->items[i], item) == 0)
@@ -234,7 +234,7 @@ Test(launch_plan, makes_the_environment)
 					      "env\0"
 					      "LD_LIBRARY_PATH=/x\0" END;
 	char *const user[] = {"A=user", "U=user", "UU=user", "odd", NULL};
-	struct launch_strings env = {NULL, 0, 0}, host = {NULL, 0, 0};
+	struct sb_strings env = {NULL, 0, 0}, host = {NULL, 0, 0};
 	auto_buf path = SB_BUF_INIT;
 	struct launch_plan plan;
 	struct sb_err err = SB_ERR_INIT;
@@ -250,8 +250,8 @@ Test(launch_plan, makes_the_environment)
 	cr_assert(list_has(&env, "LD_LIBRARY_PATH=/x"));
 	cr_assert_eq(launch_command_env(&plan, plan.entries, user, true, &path, &host, &err), 0);
 	cr_assert_eq(host.count, 5);
-	launch_strings_free(&env);
-	launch_strings_free(&host);
+	sb_strings_free(&env);
+	sb_strings_free(&host);
 	launch_plan_free(&plan);
 }
 
@@ -262,7 +262,7 @@ Test(launch_plan, replays_with_the_recorded_directory)
 						    "cwd\0"
 						    "/w\0" END;
 	char *const user[] = {"PWD=/elsewhere", "PWDX=1", NULL};
-	struct launch_strings env = {NULL, 0, 0};
+	struct sb_strings env = {NULL, 0, 0};
 	auto_buf path = SB_BUF_INIT;
 	struct launch_plan plan;
 	struct sb_err err = SB_ERR_INIT;
@@ -272,7 +272,7 @@ Test(launch_plan, replays_with_the_recorded_directory)
 	cr_assert_eq(env.count, 2);
 	cr_assert(list_has(&env, "PWD=/w"));
 	cr_assert(list_has(&env, "PWDX=1"));
-	launch_strings_free(&env);
+	sb_strings_free(&env);
 	launch_plan_free(&plan);
 }
 
@@ -305,21 +305,21 @@ Test(launch_plan, replays_with_the_recorded_path_first)
 	cr_assert_eq(parse(bytes, sizeof bytes, &plan, &err), 0, "%s", err.msg);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *const user[] = {(char *)cases[i].user, NULL};
-		struct launch_strings env = {NULL, 0, 0};
+		struct sb_strings env = {NULL, 0, 0};
 		auto_buf path = SB_BUF_INIT;
 
 		cr_assert_eq(
 			launch_command_env(&plan, plan.entries, user, i % 2, &path, &env, &err), 0);
 		cr_expect(list_has(&env, cases[i].wanted), "%s", cases[i].user);
 		cr_expect_eq(env.count, i == 4 ? 2 : 1);
-		launch_strings_free(&env);
+		sb_strings_free(&env);
 	}
 	launch_plan_free(&plan);
 
 	/* What replays nothing has the user's, and what create set counts most. */
 	for (int i = 0; i < 2; i++) {
 		char *const user[] = {"PATH=/bin", NULL};
-		struct launch_strings env = {NULL, 0, 0};
+		struct sb_strings env = {NULL, 0, 0};
 		auto_buf path = SB_BUF_INIT;
 
 		cr_assert_eq(parse(i ? set : other, i ? sizeof set : sizeof other, &plan, &err), 0);
@@ -327,7 +327,7 @@ Test(launch_plan, replays_with_the_recorded_path_first)
 			launch_command_env(&plan, plan.entries, user, false, &path, &env, &err), 0);
 		cr_expect_eq(env.count, 1);
 		cr_expect(list_has(&env, i ? "PATH=/set" : "PATH=/bin"));
-		launch_strings_free(&env);
+		sb_strings_free(&env);
 		launch_plan_free(&plan);
 	}
 }
@@ -344,7 +344,7 @@ Test(launch_plan, makes_the_arguments)
 						    "/bin/b\0" END;
 	char *const user[] = {"/x/a", "two", NULL};
 	char *const nothing[] = {NULL};
-	struct launch_strings args = {NULL, 0, 0}, none = {NULL, 0, 0};
+	struct sb_strings args = {NULL, 0, 0}, none = {NULL, 0, 0};
 	struct launch_plan plan;
 	struct sb_err err = SB_ERR_INIT;
 
@@ -358,7 +358,7 @@ Test(launch_plan, makes_the_arguments)
 	cr_assert_str_eq(args.items[1], "two");
 	cr_assert_eq(launch_command_args(&plan.entries[1], nothing, &none, &err), 0);
 	cr_assert_eq(none.count, 0);
-	cr_assert_null(launch_strings_list(&none)[0]);
-	launch_strings_free(&args);
+	cr_assert_null(sb_strings_list(&none)[0]);
+	sb_strings_free(&args);
 	launch_plan_free(&plan);
 }

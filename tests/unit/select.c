@@ -10,18 +10,11 @@
 #include "bundler/payload.h"
 #include "bundler/select.h"
 #include "bundler/writes.h"
+#include "tests/unit/shell.h"
 
 static char root[64];
 static struct sb_fileset *set;
 static struct sb_remarks remarks;
-
-static void shell(const char *script)
-{
-	char command[4096];
-
-	(void)snprintf(command, sizeof command, "cd %s && { %s; }", root, script);
-	cr_assert_eq(system(command), 0, "%s", command);
-}
 
 static void set_up(void)
 {
@@ -29,7 +22,8 @@ static void set_up(void)
 
 	strcpy(root, "/tmp/sb-select.XXXXXX");
 	cr_assert_not_null(mkdtemp(root));
-	shell("mkdir -p p/d out etc dev && echo a >p/a && echo b >p/d/b && echo h >etc/hosts && "
+	shell(root,
+	      "mkdir -p p/d out etc dev && echo a >p/a && echo b >p/d/b && echo h >etc/hosts && "
 	      "ln -s /dev/null p/null && touch dev/null p/made p/old && ln p/a p/hard && "
 	      "mkfifo p/fifo && chmod 4700 p/old && truncate -s 1M p/sparse");
 	cr_assert_eq(sb_fileset_new(root, &set, &err), 0);

@@ -1,9 +1,9 @@
-#include "launcher/strings.h"
+#include "common/strings.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-int launch_strings_add(struct launch_strings *list, const char *item)
+int sb_strings_add(struct sb_strings *list, const char *item)
 {
 	if (list->count + 1 >= list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 16;
@@ -19,7 +19,7 @@ int launch_strings_add(struct launch_strings *list, const char *item)
 	return 0;
 }
 
-char **launch_strings_list(struct launch_strings *list)
+char **sb_strings_list(struct sb_strings *list)
 {
 	static const char *none[] = {NULL};
 
@@ -27,8 +27,8 @@ char **launch_strings_list(struct launch_strings *list)
 	return (char **)(list->items ? list->items : none);
 }
 
-void launch_strings_free(struct launch_strings *list)
+void sb_strings_free(struct sb_strings *list)
 {
 	free(list->items);
-	*list = (struct launch_strings){NULL, 0, 0};
+	*list = (struct sb_strings){NULL, 0, 0};
 }
