@@ -221,13 +221,13 @@ Test(launch_ops, makes_up_what_the_machine_lacks)
 /* A terminal's node that is bound by itself finds no terminals beside it. */
 Test(launch_ops, opens_terminals_as_the_machine_does)
 {
-	shell("mkdir -p machine/dev/pts && touch machine/dev/pts/ptmx && ln -s pts/ptmx "
-	      "machine/dev/ptmx");
+	shell(top, "mkdir -p machine/dev/pts && touch machine/dev/pts/ptmx && ln -s pts/ptmx "
+		   "machine/dev/ptmx");
 	plan("/home/u/work");
 	cr_assert(has(LAUNCH_BIND, "/dev/pts"));
 	cr_assert_str_eq(find(LAUNCH_LINK, "/dev/ptmx")->source, "pts/ptmx");
 
-	shell("rm machine/dev/pts/ptmx");
+	shell(top, "rm machine/dev/pts/ptmx");
 	plan("/home/u/work");
 	cr_assert(has(LAUNCH_PTS, "/dev/pts"),
 		  "the machine's cannot be opened: terminals of our own");
