@@ -217,6 +217,16 @@ static int enter_open_nocancel(const char *path, int flags, unsigned mode)
 	return (int)sb_errno_return(sb_leaf_openat(AT_FDCWD, path, flags, mode, false));
 }
 
+/* libc has it from 2.43 on. */
+static int enter_openat2(int dirfd, const char *path, const void *how, unsigned long size)
+{
+	int type = sb_cancel_begin();
+	long raw = sb_told(SYS_openat2, dirfd, (long)path, (long)how, (long)size, 0, 0);
+
+	sb_cancel_end(type);
+	return (int)sb_errno_return(raw);
+}
+
 /* --- how it comes there ----------------------------------------------------------------------- */
 
 /*
@@ -305,6 +315,7 @@ static bool take(const struct link_map *map, long fd)
 	slots[SB_SLOT_CREAT] = (uintptr_t)enter_creat;
 	slots[SB_SLOT_CONNECT] = (uintptr_t)enter_connect;
 	slots[SB_SLOT_OPEN_NOCANCEL] = (uintptr_t)enter_open_nocancel;
+	slots[SB_SLOT_OPENAT2] = (uintptr_t)enter_openat2;
 	return true;
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "bundler/patch_code.h"
-#include "bundler/x86.h"
+#include "common/x86.h"
 #include "common/cleanup.h"
 #include "redirect/index.h"
 

@@ -1,7 +1,7 @@
 /*
  * libc's text as processes traced by `audit` and `hybrid` run it (x86_64): their libc's bytes,
- *where every system call that names a path became a jump to the audit module. One copy for all of
- *them, mapped in the place of libc's own: nothing is written to, and no page is copied.
+ * where every system call that names a path became a jump to the audit module. One copy for all of
+ * them, mapped in the place of libc's own: nothing is written to, and no page is copied.
  *
  * The collector makes it of the libc that it runs with itself (tracer/retext.h), as a file beside
  * the log: SB_LIBCTEXT_NAME, the text first, in whole pages, then one struct sb_libctext. The audit
@@ -14,8 +14,9 @@
  *	mov $number_of_the_site, %al; jmp stub
  *
  * and everything else is as it would be before the system call but eax, which the call would
- * have been told its number in. Functions that are cancellation points are entered by a jump to
- * their stub right at their beginning.
+ * have been told its number in; where instructions stand between its number and the call, it is a
+ * jump to them and to that, behind the text's last function. Functions that are cancellation points
+ * are entered by a jump to their stub right at their beginning.
  *
  * Used in traced processes: nothing but fixed-width types and compiler builtins.
  */
@@ -38,6 +39,7 @@ enum sb_libctext_slot {
 	SB_SLOT_CREAT,
 	SB_SLOT_CONNECT,
 	SB_SLOT_OPEN_NOCANCEL,
+	SB_SLOT_OPENAT2,
 	SB_SLOT_DLMOPEN, /* goes on in libc's own */
 	SB_SLOTS
 };

@@ -6,25 +6,30 @@
 #include <sys/syscall.h>
 
 #include "preload/entry.h"
+#include "tracer/retext_move.h"
+#include "tracer/retext_number.h"
 #include "tracer/retext_work.h"
-#include "tracer/syscalls.h"
 
-#define SITE	  7 /* bytes of mov $number, %eax; syscall */
-#define LOOK_BACK 48
-#define LOOK_END  17 /* bytes that fstat64 ends in */
-#define ENDBR64	  0xfa1e0ff3u
+#define SITE	 7 /* bytes of mov $number, %eax; syscall */
+#define SYSCALL	 2
+#define ASKED	 8 /* bytes of the question whether there are threads */
+#define TRAP	 0xcc
+#define LOOK_END 17 /* bytes that fstat64 ends in */
+#define ENDBR64	 0xfa1e0ff3u
 
 /* Functions that are entered by a jump, and the call that each is there for. */
 static const struct entry {
 	const char *name;
 	uint32_t number;
 	enum sb_libctext_slot slot;
+	bool may_lack;
 } entries[SB_RETEXT_ENTRIES] = {
-	{"open64", SYS_openat, SB_SLOT_OPEN},
-	{"openat64", SYS_openat, SB_SLOT_OPENAT},
-	{"creat64", SYS_creat, SB_SLOT_CREAT},
-	{"connect", SYS_connect, SB_SLOT_CONNECT},
-	{"__open64_nocancel", SYS_openat, SB_SLOT_OPEN_NOCANCEL},
+	{"open64", SYS_openat, SB_SLOT_OPEN, false},
+	{"openat64", SYS_openat, SB_SLOT_OPENAT, false},
+	{"creat64", SYS_creat, SB_SLOT_CREAT, false},
+	{"connect", SYS_connect, SB_SLOT_CONNECT, false},
+	{"__open64_nocancel", SYS_openat, SB_SLOT_OPEN_NOCANCEL, false},
+	{"openat2", SYS_openat2, SB_SLOT_OPENAT2, true}, /* from 2.43 on */
 };
 
 /* Without one of these it is no libc as we know them. */
@@ -47,7 +52,7 @@ static void jump(const struct sb_retext *w, uint64_t address, uint64_t to)
 	uint8_t *p = sb_retext_copy(w, address);
 
 	p[0] = 0xe9;
-	put_distance(p + 1, address + SB_ENTRY_JUMP, to);
+	put_distance(p + 1, address + SB_RETEXT_JUMP, to);
 }
 
 /* jmp *slot(%rip), for each of them. */
@@ -72,23 +77,25 @@ static void done(struct sb_retext *w, struct sb_range range)
 	w->done[w->done_count++] = range;
 }
 
-static bool is_done(const struct sb_retext *w, uint64_t address)
-{
-	for (unsigned i = 0; i < w->done_count; i++)
-		if (address >= w->done[i].from && address < w->done[i].to)
-			return true;
-	return false;
-}
-
-/* cmpb $0, __libc_single_threaded(%rip): so begin some cancellation points, and make the call then.
+/*
+ * cmpb $0, __libc_single_threaded(%rip), or mov %fs:0x18, %eax up to glibc 2.34: so begin some
+ * cancellation points, and make the call then. *ret_at: behind an endbr64.
  */
-static bool asks_for_threads(const uint8_t *code, size_t size, uint32_t number)
+static bool asks_for_threads(const uint8_t *code, size_t size, uint32_t number, size_t *ret_at)
 {
-	if (size < SITE + 7 || code[0] != 0x80 || code[1] != 0x3d || code[6] != 0)
+	static const uint8_t in_thread[] = {0x64, 0x8b, 0x04, 0x25, 0x18, 0x00, 0x00, 0x00};
+	size_t at = size > ASKED && sb_retext_word(code) == ENDBR64 ? 4 : 0;
+
+	if (size < at + ASKED + SITE)
 		return false;
-	for (size_t i = 7; i + SITE <= size; i++)
-		if (code[i] == 0xb8 && sb_retext_word(code + i + 1) == number)
+	if ((code[at] != 0x80 || code[at + 1] != 0x3d || code[at + 6] != 0) &&
+	    memcmp(code + at, in_thread, sizeof in_thread) != 0)
+		return false;
+	for (size_t i = at + ASKED; i + SITE <= size; i++)
+		if (code[i] == 0xb8 && sb_retext_word(code + i + 1) == number) {
+			*ret_at = at;
 			return true;
+		}
 	return false;
 }
 
@@ -98,10 +105,10 @@ static bool rewrite_entry(struct sb_retext *w, const struct entry *entry)
 	size_t at = 0;
 
 	if (!sb_retext_function(w, entry->name, &f))
-		return false;
+		return entry->may_lack;
 	const uint8_t *code = sb_retext_code(w, f.from);
 	if (!sb_entry_find(code, f.to - f.from, entry->number, &at) &&
-	    !asks_for_threads(code, f.to - f.from, entry->number))
+	    !asks_for_threads(code, f.to - f.from, entry->number, &at))
 		return false;
 	jump(w, f.from + at, w->stubs[entry->slot]);
 	done(w, f);
@@ -143,7 +150,7 @@ static void jump_from_site(const struct sb_retext *w, uint64_t at, uint8_t al, u
 /* It returns twice, on two stacks: so the call is made here, after we were told of it. */
 static bool rewrite_clone(struct sb_retext *w)
 {
-	uint64_t stub = sb_retext_room(w, 2 + SB_ENTRY_JUMP);
+	uint64_t stub = sb_retext_room(w, 2 + SB_RETEXT_JUMP);
 	struct sb_range f;
 
 	if (!stub || !sb_retext_function(w, "clone", &f))
@@ -161,17 +168,21 @@ static bool rewrite_clone(struct sb_retext *w)
 	return false;
 }
 
-/* push %rbx; sub $..., %rsp: moved, and the rest is done where it is. */
+/* Its first instructions are moved, and the rest is done where it is. */
 static bool rewrite_dlmopen(struct sb_retext *w)
 {
-	uint64_t stub = sb_retext_room(w, 2 * SB_ENTRY_JUMP);
 	struct sb_range f;
 
-	if (!stub || !sb_retext_function(w, "dlmopen", &f) ||
-	    memcmp(sb_retext_code(w, f.from), (uint8_t[]){0x53, 0x48, 0x83, 0xec}, 4) != 0)
+	if (!sb_retext_function(w, "dlmopen", &f))
 		return false;
-	memcpy(sb_retext_copy(w, stub), sb_retext_code(w, f.from), SB_ENTRY_JUMP);
-	jump(w, stub + SB_ENTRY_JUMP, f.from + SB_ENTRY_JUMP);
+	if (sb_retext_word(sb_retext_code(w, f.from)) == ENDBR64)
+		f.from += 4;
+	size_t len = sb_retext_movable(w, f.from);
+	uint64_t stub = sb_retext_room(w, len + SB_RETEXT_JUMP);
+	if (!len || !stub)
+		return false;
+	sb_retext_move(w, f.from, len, stub);
+	jump(w, stub + len, f.from + len);
 	jump(w, f.from, w->stubs[SB_SLOT_DLMOPEN]);
 	w->table.dlmopen = stub;
 	done(w, f);
@@ -215,68 +226,73 @@ static void rewrite_fstat(struct sb_retext *w)
 	for (uint64_t a = f.from; a + LOOK_END <= f.to; a++) {
 		if (!looks_at_nothing(w, a, at.from, &path))
 			continue;
-		stub = sb_retext_room(w, sizeof call + SB_ENTRY_JUMP);
+		stub = sb_retext_room(w, sizeof call + SB_RETEXT_JUMP);
 		if (!stub)
 			return;
 		memcpy(sb_retext_copy(w, stub), call, sizeof call);
 		jump(w, stub + sizeof call, begin + sizeof call);
-		jump(w, a + LOOK_END - SB_ENTRY_JUMP, stub);
+		jump(w, a + LOOK_END - SB_RETEXT_JUMP, stub);
 		w->table.fstat = stub + sizeof call;
 		w->table.fstat_path = path;
 		return;
 	}
 }
 
-static bool is_watched(uint32_t number)
+/* False: there are as many as there is room for. */
+static bool add_site(struct sb_retext *w, uint64_t address, uint32_t number)
 {
-	const struct sb_syscall *call = sb_syscall_find(SB_ABI_X86_64, number);
+	struct sb_libctext *t = &w->table;
 
-	if (!call)
+	if (t->sites == SB_LIBCTEXT_SITES)
 		return false;
-	switch (call->act) {
-	case SB_ACT_HANDLE:
-	case SB_ACT_URING:
-	case SB_ACT_PTRACE:
-	case SB_ACT_CLONE:
-		return false;
-	default:
-		return true;
-	}
+	t->site[t->sites].back = (uint32_t)(address + SYSCALL);
+	t->site[t->sites++].number = number;
+	return true;
 }
 
-/* Before a system call whose number does not stand right before it. */
-static bool names_path(const struct sb_retext *w, uint64_t address)
+/* What stands between the number and the call goes along. */
+static bool rewrite_gap(struct sb_retext *w, uint64_t address)
 {
-	const uint8_t *code = sb_retext_code(w, address);
-	uint64_t most = address - w->text->p_vaddr;
+	struct sb_retext_gap gap;
+	uint8_t number = (uint8_t)w->table.sites;
 
-	for (unsigned i = 5; i <= LOOK_BACK && i <= most; i++)
-		if (code[-(int)i] == 0xb8 && sb_retext_word(code - i + 1) < 0x1000)
-			return is_watched(sb_retext_word(code - i + 1));
-	return false;
+	if (!sb_retext_gap(w, address, &gap))
+		return false;
+	if (!sb_retext_watched(gap.number))
+		return true;
+	if (!add_site(w, address, gap.number))
+		return false;
+	size_t len = address - gap.from;
+	uint64_t stub = sb_retext_room(w, len + SITE);
+	if (!stub)
+		return false;
+	sb_retext_move(w, gap.from, len, stub);
+	jump_from_site(w, stub + len, number, w->stubs[SB_SLOT_SITE]);
+	memset(sb_retext_copy(w, gap.from), TRAP, address + SYSCALL - gap.from);
+	jump(w, gap.from, stub);
+	return true;
 }
 
 /* `address` is the system call's. False: it names a path, and cannot be rewritten. */
 static bool rewrite_site(struct sb_retext *w, uint64_t address)
 {
-	struct sb_libctext *t = &w->table;
-	uint64_t at = address - (SITE - 2);
-	const uint8_t *code = sb_retext_code(w, at);
-	uint32_t number = sb_retext_word(code + 1);
+	uint64_t at = address - (SITE - SYSCALL);
+	uint32_t number;
 
-	if (is_done(w, address))
+	if (sb_retext_is_done(w, address))
 		return true;
-	if (at < w->text->p_vaddr || !is_site(code, number))
-		return !names_path(w, address);
-	if (!is_watched(number))
-		return true;
-	/* A REX prefix with B set would mean another register; and there are as many as there is
-	 * room for. */
-	if ((code[-1] & 0xf1) == 0x41 || t->sites == SB_LIBCTEXT_SITES)
+	if (at <= w->text->p_vaddr)
 		return false;
-	jump_from_site(w, at, (uint8_t)t->sites, w->stubs[SB_SLOT_SITE]);
-	t->site[t->sites].back = (uint32_t)(at + SITE);
-	t->site[t->sites++].number = number;
+	const uint8_t *code = sb_retext_code(w, at);
+	number = sb_retext_word(code + 1);
+	/* A prefix with B set would mean another register. */
+	if (!is_site(code, number) || (code[-1] & 0xf1) == 0x41)
+		return !sb_retext_suspect(w, address) || rewrite_gap(w, address);
+	if (!sb_retext_watched(number))
+		return true;
+	if (!add_site(w, address, number))
+		return false;
+	jump_from_site(w, at, (uint8_t)(w->table.sites - 1), w->stubs[SB_SLOT_SITE]);
 	return true;
 }
 
@@ -292,6 +308,13 @@ static int rewrite_sites(struct sb_retext *w, struct sb_err *err)
 			return sb_fail(err, SB_ESAID, "a system call at %#llx is made otherwise",
 				       (unsigned long long)address);
 	}
+	uint64_t where;
+	if (!sb_retext_unreached(w, &where))
+		return sb_fail(err, SB_ESAID, "at %#llx is a jump to what had to be moved",
+			       (unsigned long long)where);
+	if (!sb_retext_cancellable(w, &where))
+		return sb_fail(err, SB_ESAID, "a cancellable call at %#llx is made otherwise",
+			       (unsigned long long)where);
 	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
 		bool found = false;
 
@@ -321,6 +344,9 @@ int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err 
 	for (unsigned i = 0; i < SB_RETEXT_ENTRIES; i++)
 		if (!rewrite_entry(&w, &entries[i]))
 			return sb_fail(err, SB_ESAID, "%s begins otherwise", entries[i].name);
+	/* Up to glibc 2.33, where libpthread has an open64 of its own, too. */
+	if (!sb_retext_function(&w, "dlmopen", &f))
+		return sb_fail(err, SB_ESAID, "libpthread and libdl do a part of its work");
 	if (!rewrite_syscall(&w) || !rewrite_clone(&w) || !rewrite_dlmopen(&w) ||
 	    !sb_retext_function(&w, "__errno_location", &f))
 		return sb_fail(err, SB_ESAID, "syscall, clone or dlmopen is made otherwise");

@@ -4,6 +4,7 @@
 
 #define ALIGN	8 /* of what is put behind the text */
 #define HIGHEST (1ull << 40)
+#define SLACK	16 /* bytes behind the text that a look at its last instruction may take in */
 
 static uint64_t page_up(uint64_t n)
 {
@@ -60,7 +61,7 @@ static int look_at(struct sb_retext *w, struct sb_err *err)
 		return sb_fail(err, SB_ESAID, "it has no build id among its headers");
 	if (!w->text || !w->data || w->text->p_vaddr % SB_RETEXT_PAGE ||
 	    w->text->p_offset % SB_RETEXT_PAGE || w->text->p_filesz > w->size ||
-	    !inside(w, w->text->p_offset, page_up(w->text->p_filesz)) || !is_low(w->text) ||
+	    !inside(w, w->text->p_offset, page_up(w->text->p_filesz) + SLACK) || !is_low(w->text) ||
 	    !is_low(w->data))
 		return sb_fail(err, SB_ESAID, "its segments are laid out otherwise");
 	return 0;
@@ -83,24 +84,8 @@ static int find_room(struct sb_retext *w, struct sb_err *err)
 	return 0;
 }
 
-int sb_retext_look(struct sb_retext *w, struct sb_err *err)
-{
-	int rc = look_at(w, err);
-
-	return rc < 0 ? rc : find_room(w, err);
-}
-
-uint64_t sb_retext_room(struct sb_retext *w, size_t len)
-{
-	uint64_t at = (w->room + ALIGN - 1) / ALIGN * ALIGN;
-
-	if (at + len > w->room_end)
-		return 0;
-	w->room = at + len;
-	return at;
-}
-
-bool sb_retext_function(const struct sb_retext *w, const char *name, struct sb_range *ret)
+/* Of what it exports: names that end, all of them. */
+static bool find_symbols(struct sb_retext *w)
 {
 	const Elf64_Ehdr *e = (const Elf64_Ehdr *)w->bytes;
 	const Elf64_Shdr *sections, *sh = NULL;
@@ -118,16 +103,65 @@ bool sb_retext_function(const struct sb_retext *w, const char *name, struct sb_r
 	if (!inside(w, strings->sh_offset, strings->sh_size) || !strings->sh_size ||
 	    w->bytes[strings->sh_offset + strings->sh_size - 1])
 		return false;
-	for (uint64_t i = 0; i < sh->sh_size / sizeof(Elf64_Sym); i++) {
-		const Elf64_Sym *s = (const Elf64_Sym *)(w->bytes + sh->sh_offset) + i;
+	w->symbols = (const Elf64_Sym *)(w->bytes + sh->sh_offset);
+	w->symbol_count = sh->sh_size / sizeof(Elf64_Sym);
+	w->names = (const char *)w->bytes + strings->sh_offset;
+	w->names_size = strings->sh_size;
+	return true;
+}
 
-		if (s->st_name >= strings->sh_size || ELF64_ST_TYPE(s->st_info) != STT_FUNC ||
-		    strcmp((const char *)w->bytes + strings->sh_offset + s->st_name, name) != 0)
-			continue;
-		*ret = (struct sb_range){s->st_value, s->st_value + s->st_size};
-		uint64_t at = s->st_value - w->text->p_vaddr;
-		return s->st_value >= w->text->p_vaddr && at <= w->text->p_filesz && s->st_size &&
-		       s->st_size <= w->text->p_filesz - at;
-	}
+int sb_retext_look(struct sb_retext *w, struct sb_err *err)
+{
+	int rc = look_at(w, err);
+
+	if (rc == 0 && !find_symbols(w))
+		return sb_fail(err, SB_ESAID, "it has no symbols where they are sought");
+	return rc < 0 ? rc : find_room(w, err);
+}
+
+uint64_t sb_retext_room(struct sb_retext *w, size_t len)
+{
+	uint64_t at = (w->room + ALIGN - 1) / ALIGN * ALIGN;
+
+	if (at + len > w->room_end)
+		return 0;
+	w->room = at + len;
+	return at;
+}
+
+static const char *name_of(const struct sb_retext *w, const Elf64_Sym *s)
+{
+	return s->st_name < w->names_size ? w->names + s->st_name : "";
+}
+
+static bool is_function(const struct sb_retext *w, const Elf64_Sym *s, struct sb_range *ret)
+{
+	*ret = (struct sb_range){s->st_value, s->st_value + s->st_size};
+	return ELF64_ST_TYPE(s->st_info) == STT_FUNC && s->st_size &&
+	       ret->from >= w->text->p_vaddr && ret->to > ret->from &&
+	       ret->to <= w->text->p_vaddr + w->text->p_filesz;
+}
+
+bool sb_retext_function(const struct sb_retext *w, const char *name, struct sb_range *ret)
+{
+	struct sb_range f;
+
+	for (size_t i = 0; i < w->symbol_count; i++)
+		if (is_function(w, &w->symbols[i], &f) &&
+		    strcmp(name_of(w, &w->symbols[i]), name) == 0) {
+			*ret = f;
+			return true;
+		}
 	return false;
+}
+
+bool sb_retext_function_at(const struct sb_retext *w, uint64_t address, struct sb_range *ret)
+{
+	struct sb_range f;
+
+	*ret = (struct sb_range){0};
+	for (size_t i = 0; i < w->symbol_count; i++)
+		if (is_function(w, &w->symbols[i], &f) && f.from <= address && f.from >= ret->from)
+			*ret = f;
+	return ret->from != 0;
 }

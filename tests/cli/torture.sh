@@ -8,6 +8,8 @@
 #					(env keeps the shell's $_ out of both), and it did what it
 #					printed
 #	"${WITHOUT_TEXT[@]}" COMMAND...	to be traced by audit: COMMAND gets both of its modules
+#	under ROOT COMMAND...		the tracer that COMMAND calls runs with the libc of that machine's root:
+#					so it is that one whose text it replaces
 #	build NAME SOURCE CC...		compiles tests/targets/SOURCE.c into ./NAME
 #
 # SB_BACKEND is the backend that watches; what it is documented not to see stands in
@@ -22,6 +24,16 @@ BLIND=$SB_TESTS/conformance/blind/$SB_BACKEND
 # shellcheck disable=SC2016 # for another shell
 WITHOUT_TEXT=(sh -c 'rm -f "$(sed -n "s,.* \(/.*/sidebundle-log-[^/]*/libc\)\$,\1,p" /proc/self/maps |
 	head -n 1)"; exec "$@"' -)
+
+under() { # ROOT COMMAND...
+	local root=$1 lib=$SB_ROOTS/$1/lib/x86_64-linux-gnu PATH=$PWD/under.$1:$PATH
+	shift
+	mkdir -p "under.$root"
+	printf "#!/bin/sh\nSIDEBUNDLE_LIBEXEC='%s' exec '%s' --library-path '%s' '%s' \"\$@\"\n" "$SB_PREFIX/libexec/sidebundle" \
+		"$lib/ld-linux-x86-64.so.2" "$lib" "$SB_PREFIX/bin/sidebundle" >"under.$root/sidebundle"
+	chmod 755 "under.$root/sidebundle"
+	"$@"
+}
 
 # The user's own stderr, without the lines that the tracer adds to it.
 without_ours() { grep -v '^sidebundle: ' "$1"; }

@@ -62,6 +62,8 @@ with_newer() { # ROOT GLIBC
 	check "build it for glibc $2" gcc "${compile[@]}" -o "every_call.$1" "${sources[@]}" \
 		-Wl,--dynamic-linker="$lib/ld-linux-x86-64.so.2" -Wl,-rpath,"$lib"
 	check "every call, with glibc $2" held "./every_call.$1"
+	cp "every_call.$1" "every_call.$1.text"
+	check "every call, with glibc $2, by a text of its own" under "$1" held "./every_call.$1.text"
 }
 with_newer trixie 2.41
 # It changes every day, and is there for check-all alone.

@@ -24,6 +24,9 @@ with_libc_of() { # ROOT LINKER LIBRARY...
 	check "with the libc of ${root##*/}" traced "$name" 0 "./$name" "$(fresh "$name.d")"
 	[ "$SB_BACKEND" != audit ] || check "and it has its detours: ${root##*/}" \
 		bash -c '! tail -n 1 "$1" | grep -q "\"libc\""' - "$name.trace"
+	[[ $linker != ld-linux* ]] ||
+		check "with the libc of ${root##*/}, by a text of its own" \
+			under "${root##*/}" traced "$name.text" 0 "./$name" "$(fresh "$name.text.d")"
 }
 with_libc_of bullseye ld-2.31.so
 with_libc_of trixie ld-linux-x86-64.so.2

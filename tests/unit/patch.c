@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "bundler/patch.h"
-#include "bundler/x86.h"
+#include "common/x86.h"
 #include "tests/unit/mini_elf.h"
 
 #define CODE(bytes) bytes, sizeof(bytes) - 1

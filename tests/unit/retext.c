@@ -76,13 +76,15 @@ Test(retext, leads_each_site_to_one_stub)
 		const char *was = libc.s + at, *is = text.s + (at - t->text);
 
 		/* Text lies in the file as in memory. */
-		cr_expect(eq(u32, word(was + 1), t->site[i].number));
-		cr_expect(was[0] == '\xb8' && was[5] == '\x0f' && was[6] == '\x05');
+		cr_expect(was[5] == '\x0f' && was[6] == '\x05');
+		execve |= t->site[i].number == SYS_execve;
+		/* What stands in between goes along, elsewhere. */
+		if (was[0] != '\xb8' || word(was + 1) != t->site[i].number)
+			continue;
 		cr_expect(is[0] == '\xb0' && (unsigned char)is[1] == i && is[2] == '\xe9');
 		uint64_t to = t->site[i].back + (uint64_t)(int64_t)(int32_t)word(is + 3);
 		cr_expect(stub == 0 || to == stub, "site %u", i);
 		stub = to;
-		execve |= t->site[i].number == SYS_execve;
 	}
 	cr_expect(execve);
 	/* Which jumps on by the first pointer. */
@@ -162,12 +164,12 @@ Test(retext, leaves_a_libc_alone_that_is_another)
 	read_libc(&libc);
 	make(&libc, &text);
 	const struct sb_libctext *t = table_of(&text);
-	/* The number of a call that names a path, and something in between. */
+	/* The number of a call that names a path, and something in between that may change it. */
 	for (unsigned i = 0; i < t->sites; i++)
 		if (t->site[i].number == SYS_execve)
 			last = t->site[i].back;
 	cr_assert(last != 0);
-	memcpy(libc.s + last - 7, "\xb8\x3b\0\0\0\x90\x90\x0f\x05", 9);
+	memcpy(libc.s + last - 7, "\xb8\x3b\0\0\0\x89\xc8\x0f\x05", 9);
 	cr_expect(eq(int, sb_retext(libc.s, libc.len, &other, &err), -SB_ESAID));
 	/* A breakpoint in place of the call. */
 	memcpy(libc.s + last - 7, "\xb8\x3b\0\0\0\xcc\x90\x90\x90", 9);

@@ -1,4 +1,4 @@
-#include "bundler/x86.h"
+#include "common/x86.h"
 
 #include <string.h>
 
