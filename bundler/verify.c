@@ -281,18 +281,21 @@ static bool is_library(const struct sb_closure *c, const char *path)
 
 /*
  * A script is text until somebody runs it: git's sample hooks are read, and need no perl. The ones
- * that were run, or will be, need their interpreter.
+ * that were run, or will be, need their interpreter. So it is with a program that a trace only has
+ * as looked at: cmake asks for every tool of binutils, and what is never started needs no library.
  */
-static bool is_idle_script(const struct verification *v, const struct sb_closure *c,
-			   const char *path)
+static bool is_idle(const struct verification *v, const struct sb_closure *c, const char *path)
 {
-	if (sb_closure_elf(c, path))
-		return false;
+	const struct sb_elf *elf = sb_closure_elf(c, path);
 	const struct sb_manifest_file *f = sb_manifest_find(v->m, path);
+
+	if (elf && (elf->kind == SB_ELF_LIBRARY || !f || f->reason_count == 0))
+		return false;
 	for (size_t i = 0; f && i < f->reason_count; i++) {
 		const struct sb_reason *r = &f->reasons[i];
 
 		if (r->why == SB_WHY_ENTRY || r->why == SB_WHY_SCRIPT ||
+		    (elf && r->why != SB_WHY_TRACED) ||
 		    (r->why == SB_WHY_TRACED && r->detail &&
 		     strcmp(r->detail, sb_kind_name(SB_EXEC)) == 0))
 			return false;
@@ -326,7 +329,7 @@ static int check_needs(struct verification *v, const char *bundle, struct sb_err
 		char what[512];
 
 		/* A plug-in's need may be what the program that loads it has loaded already. */
-		if (m->optional || was_left_out(v->m, m->needed) || is_idle_script(v, c, m->by) ||
+		if (m->optional || was_left_out(v->m, m->needed) || is_idle(v, c, m->by) ||
 		    (is_library(c, m->by) && is_named(v, m->needed)))
 			continue;
 		(void)snprintf(what, sizeof what, "needs %.400s, which is not in the payload",

@@ -152,6 +152,15 @@ odd() {
 }
 check "names of any bytes" odd
 
+# Programs that a trace has as looked at and not as started need no libraries; asked for, they do.
+if command -v dash bash >/dev/null; then
+	sidebundle trace -o looked.trace dash -c "[ -x $(command -v bash) ]"
+	create --name looked --from-trace looked.trace >/dev/null 2>&1
+	check "a program that was only looked at needs nothing" expect_status 0 sidebundle verify b/looked
+	create --name asked --from-trace looked.trace --include "$(realpath "$(command -v bash)")" >/dev/null 2>&1
+	check "one that was asked for does" expect_match 'bash: needs libtinfo.* not in the payload' sidebundle verify b/asked
+fi
+
 # Names that no call takes at once: told, and left out.
 deep() { # COMMAND...: in 25 directories of 200 bytes
 	local name
