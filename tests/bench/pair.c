@@ -2,7 +2,8 @@
  * Measures one command against another: pair ROUNDS[,SHORT] A... --- B...
  *
  * Runs A B A B..., after one of each to warm up, with output to /dev/null; SHORT rounds, where A
- * takes less than half a second: what disturbs those is a larger part of them. Prints the medians
+ * takes less than half a second, and B no more than a few: what disturbs those is a larger part of
+ * them. Prints the medians
  * of wall time, and the medians of the rounds' own ratios B/A of wall and of CPU time (the command
  * and what it waited for): a machine that slows down for a while slows both halves of a round.
  */
@@ -20,6 +21,7 @@
 
 #define MAX_ROUNDS    99
 #define SHORT_SECONDS 0.5
+#define LONG_SECONDS  4.0
 
 extern char **environ;
 
@@ -99,9 +101,9 @@ int main(int argc, char **argv)
 	argv[split] = NULL;
 	char **a = argv + 2, **b = argv + split + 1;
 
-	if (run(a).wall < SHORT_SECONDS)
+	double first = run(a).wall, second = run(b).wall;
+	if (first < SHORT_SECONDS && second < LONG_SECONDS)
 		rounds = when_short;
-	(void)run(b);
 	for (int i = 0; i < rounds; i++) {
 		struct cost x = run(a), y = run(b);
 
