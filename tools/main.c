@@ -34,7 +34,7 @@ static void help(void)
 	     "that runs on another machine that has none of them.\n\nCommands:");
 	for (int i = 0; sb_commands[i]; i++)
 		printf("  %-10s %s\n", sb_commands[i]->name, sb_commands[i]->summary);
-	puts("\n'sidebundle COMMAND --help' tells more; so does sidebundle(1).");
+	puts("\n'sidebundle help COMMAND' tells more; so does sidebundle(1).");
 }
 
 static const struct sb_command *find(const char *name)
@@ -102,6 +102,26 @@ static int main_options(int argc, char **argv, struct sb_err *err)
 	return 0;
 }
 
+static int run(int argc, char **argv, struct sb_err *err)
+{
+	const struct sb_command *cmd = find(argv[0]);
+
+	return cmd ? cmd->run(argc, argv, err)
+		   : sb_fail(err, SB_EUSAGE, "unknown command '%s' (see sidebundle --help)",
+			     argv[0]);
+}
+
+/* `help` and `help COMMAND`, as git and cargo have them. */
+static int run_help(int argc, char **argv, struct sb_err *err)
+{
+	if (argc > 2)
+		return sb_fail(err, SB_EUSAGE, "help: one command at a time");
+	if (argc == 2)
+		return run(2, (char *[]){argv[1], (char *)"--help", NULL}, err);
+	help();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sb_err err = SB_ERR_INIT;
@@ -111,17 +131,13 @@ int main(int argc, char **argv)
 		return fail(&err);
 	if (rc > 0)
 		return flush_stdout(0, &err);
-	if (optind >= argc) {
+	argc -= optind;
+	argv += optind;
+	if (!argc) {
 		(void)sb_fail(&err, SB_EUSAGE, "no command given (see sidebundle --help)");
 		return fail(&err);
 	}
-	const struct sb_command *cmd = find(argv[optind]);
-	if (!cmd) {
-		(void)sb_fail(&err, SB_EUSAGE, "unknown command '%s' (see sidebundle --help)",
-			      argv[optind]);
-		return fail(&err);
-	}
 	sb_log_to(say, SB_LOG_TRACE);
-	rc = cmd->run(argc - optind, argv + optind, &err);
+	rc = strcmp(argv[0], "help") == 0 ? run_help(argc, argv, &err) : run(argc, argv, &err);
 	return rc < 0 ? fail(&err) : flush_stdout(rc, &err);
 }

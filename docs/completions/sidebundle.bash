@@ -4,7 +4,7 @@ _sidebundle() {
 	cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		trace | show | diff | merge | deps | create | run | inspect | verify | doctor) command=${COMP_WORDS[i]}; break ;;
+		trace | show | diff | merge | deps | create | run | inspect | verify | doctor | help) command=${COMP_WORDS[i]}; break ;;
 		esac
 	done
 	case $prev in
@@ -43,8 +43,8 @@ _sidebundle() {
 		run) own=--run-mode ;;
 		esac
 		COMPREPLY=($(compgen -W "$common $own" -- "$cur"))
-	elif [ -z "$command" ]; then
-		COMPREPLY=($(compgen -W 'trace show diff merge deps create run inspect verify doctor' -- "$cur"))
+	elif [ -z "$command" ] || [ "$command" = help ]; then
+		COMPREPLY=($(compgen -W 'trace show diff merge deps create run inspect verify doctor help' -- "$cur"))
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi
