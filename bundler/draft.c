@@ -436,6 +436,18 @@ static int add_start(struct sb_draft *draft, const char *cwd, struct sb_err *err
 	return rc < 0 && rc != -ENOENT ? rc : 0;
 }
 
+static int add_command(struct sb_closure *closure, const char *exec, const struct sb_reason *why,
+		       struct sb_err *err)
+{
+	int rc = sb_closure_add(closure, exec, why, err);
+
+	return rc == -ENOENT ? sb_fail(err, SB_ESAID,
+				       "the traced command '%s' is gone: make the bundle where the "
+				       "trace was taken, while what it used is there",
+				       exec)
+			     : rc;
+}
+
 int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_trace *const *runs,
 		    size_t run_count, struct sb_err *err)
 {
@@ -474,7 +486,7 @@ int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_tr
 	for (size_t i = 0; i < run_count && rc == 0; i++)
 		rc = add_trace(draft, c, runs[i], err);
 	if (rc == 0)
-		rc = sb_closure_add(c->closure, entry.exec, &why, err);
+		rc = add_command(c->closure, entry.exec, &why, err);
 	if (rc == 0)
 		rc = add_start(draft, entry.cwd, err);
 	return rc < 0 ? rc : add_entry(draft, &entry, c->closure, err);

@@ -103,6 +103,11 @@ static int read_program(struct sb_create_request *r, const struct sb_create_opti
 		return no_memory(err);
 	if (!sb_is_plain_name(p->name))
 		return sb_fail(err, SB_EUSAGE, "--from-host: '%s' names no program", copy);
+	if (!next && strstr(copy, "::") && access(copy, F_OK) < 0)
+		return sb_fail(err, SB_EUSAGE,
+			       "--from-host: '%s' is no file (what may follow a program is "
+			       "::trace=ARGS)",
+			       copy);
 	p->path = find_program(r, o->trace_root, copy, err);
 	if (!p->path)
 		return -err->code;

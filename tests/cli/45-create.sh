@@ -73,6 +73,10 @@ echo changed >>proj/data
 check "a changed file is told" expect_match 'proj/data.*changed since' create --name ch --from-trace t.trace
 rm proj/data
 check "so is one that is gone" expect_match 'data.*gone since' create --name go --from-trace t.trace
+mkdir run && cp "$(type -P true)" run/tool && sidebundle trace -o tool.trace run/tool && rm -r run
+check "without the command there is nothing to bundle" \
+	expect_match "the traced command '.*/run/tool' is gone" create --name none --from-trace tool.trace
+check "what may follow a program is told" expect_match "'/bin/ls::foo=1' is no file .*::trace=" create --name none --from-host /bin/ls::foo=1
 
 f=b/t/payload$PWD/proj/dir/other
 chmod -R a-w b/t
