@@ -4,8 +4,9 @@
 #include "tracer/wire.h"
 
 /*
- * Alone at the beginning of a page (preload/module.ld). The number does not stay behind in its
- * register, where a call of the program's own would take it along.
+ * At the beginning of a page (preload/module.ld): its guard knows where in it the instruction lies.
+ * The number does not stay behind in its register, where a call of the program's own would take it
+ * along.
  */
 __asm__(".pushsection .text.sb_gate, \"ax\", @progbits\n"
 	".balign 4096\n"

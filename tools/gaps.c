@@ -30,7 +30,7 @@ static void warn_died(const struct sb_trace *t, const char *path)
 
 	if (localtime_r(&at, &tm))
 		(void)strftime(text, sizeof text, "%F %T", &tm);
-	sb_log(SB_LOG_WARN, "%s: cut short: who watched was killed (%s), and the command %s", path,
+	sb_log(SB_LOG_WARN, "%s: cut short: the tracer was killed (%s), and the command %s", path,
 	       text, backend && backend->stays ? "with it" : "ran on unseen");
 }
 

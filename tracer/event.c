@@ -52,13 +52,13 @@ static const struct {
 	[SB_BLIND_LIBC] = {"libc", "what its libc opened for itself was not seen"},
 	[SB_BLIND_MOUNTED] = {"mounted", "a file system that was mounted under way, or cannot be "
 					 "watched: not all that was opened there was seen"},
-	[SB_BLIND_DIED] = {"died", "who watched was killed: what was done since was not seen, and "
+	[SB_BLIND_DIED] = {"died", "the tracer was killed: what was done since was not seen, and "
 				   "of what was done before, not all is told"},
 	[SB_BLIND_UNNAMED] = {"unnamed",
 			      "named files from a directory whose own name could not be told "
 			      "(over 4,095 bytes, or no /proc): they were not seen"},
-	[SB_BLIND_RAW] = {"raw", "makes its own system calls, as Go programs do: its file accesses "
-				 "were not seen"},
+	[SB_BLIND_RAW] = {"raw", "makes system calls past its libc, as Go programs do: what it did "
+				 "so was not seen"},
 };
 
 const char *sb_kind_name(enum sb_kind kind)

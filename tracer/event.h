@@ -58,7 +58,7 @@ enum sb_blind {
 	SB_BLIND_DEBUGGER,	 /* refused as a debugger: one tracer is all that there can be */
 	SB_BLIND_NESTED,	 /* a trace of its own began there: its modules, not ours */
 	SB_BLIND_LIBC,		 /* hooks by symbol alone: what libc does for itself was not seen */
-	SB_BLIND_DIED,		 /* who watched was killed, and the command ran on */
+	SB_BLIND_DIED,		 /* the tracer was killed, and the command ran on */
 	SB_BLIND_RAW,		 /* Go: past libc, it makes its own system calls */
 	SB_BLIND_MOUNTED,	 /* not watched from its beginning, or not at all: a file system */
 	SB_BLIND_UNNAMED, /* in a directory that has no name: too deep, or no /proc to say it */

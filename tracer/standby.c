@@ -90,9 +90,8 @@ static void say_so(void)
 		return;
 	close(LISTENER_AT);
 	sb_log(SB_LOG_WARN,
-	       "who watched was killed: the command runs on, and what it does from now on is not "
-	       "in "
-	       "the trace (process %d lets its system calls go on until it has ended)",
+	       "the tracer was killed: the command runs on, and what it does from now on is not in "
+	       "the trace (process %d answers its system calls until it has ended)",
 	       (int)getppid());
 	_exit(0);
 }

@@ -63,13 +63,13 @@ survives() {
 		sleep 0.1
 	done
 	[ -e whole ] || { echo "the command did not get to its end"; return 1; }
-	expect_match 'cut short: who watched was killed \(2' sidebundle show cut.trace &&
+	expect_match 'cut short: the tracer was killed \(2' sidebundle show cut.trace &&
 		tail -n 1 cut.trace | grep -qE '^\{"died":[0-9]+\}$' &&
 		expect_match '\(died, 1 times\)' sidebundle show --log-level info cut.trace
 }
 check "we are killed, and the command goes on" survives
 check "the user is told who is left" expect_output 1 grep -cE \
-	'^sidebundle: warning: who watched was killed: the command runs on, .*process [0-9]+ lets' killed.err
+	'^sidebundle: warning: the tracer was killed: the command runs on, .*process [0-9]+ answers' killed.err
 check "and nobody stands by any more" nobody 'sb-standby'
 # Who stands by for a process that lives on holds no pipe open: its reader gets to the end.
 piped() {

@@ -89,7 +89,7 @@ _ends() { # BACKEND
 	kill -KILL "$watcher"
 	wait "$front" 2>/dev/null
 	[ $? -eq 125 ] && nobody 'sleep 81.7' &&
-		expect_match 'cut short: who watched was killed \(2.*\), and the command with it' sidebundle show cut.trace &&
+		expect_match 'cut short: the tracer was killed \(2.*\), and the command with it' sidebundle show cut.trace &&
 		tail -n 1 cut.trace | grep -qE '^\{"died":[0-9]+\}$' &&
 		expect_match '\(died, 1 times\)' sidebundle show --log-level info cut.trace
 }
