@@ -19,6 +19,11 @@ in_shm() {
 }
 full() { FILL=1 in_shm size=1m "$@"; }
 small() { in_shm size=4m "$@"; }
+noexec() { in_shm size=1g,noexec "$@"; }
+# Debug output of a trace where nothing in /dev/shm may be executed.
+noexec_says() {
+	unshare -rm bash -c 'mount -t tmpfs -o size=1g,noexec none /dev/shm && sidebundle --log-level debug trace -b audit -o says.trace true'
+}
 read_only() { READ_ONLY=1 in_shm size=1m "$@"; }
 missing() {
 	unshare -rm bash -c 'TRACE_OPTIONS=()
@@ -30,6 +35,12 @@ if has_userns; then
 	check "a full /dev/shm" full full 0 "$T/threads" 50 0 "$d"
 	check "a small /dev/shm" small small 0 "$T/forks" plain "$d" "$T/opens"
 	check "a read-only /dev/shm" read_only read-only 0 "$T/threads" 50 0 "$d"
+	# Libc's text is made there, and mapped to be executed: both modules do where it may not be.
+	check "a noexec /dev/shm" noexec noexec 0 "$T/threads" 50 0 "$d"
+	if ! sidebundle --log-level debug trace -b audit -o says.trace true 2>&1 | grep -q "libc's text stays"; then
+		check "which is why libc's text stays as it is" \
+			expect_match "libc's text stays as it is: map '/dev/shm/.*/libc' to be executed" noexec_says
+	fi
 	check "no /dev/shm" missing missing 0 "$T/threads" 50 0 "$d"
 
 	# Nothing but $TMPDIR is left, and that is odd.
