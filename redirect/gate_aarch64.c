@@ -3,17 +3,9 @@
  * x8 and arguments as for the kernel, x16 and x30 are its own to keep, and it expects what the
  * kernel keeps to be kept: all registers and the flags, but x0.
  */
-#include "redirect/index.h"
+#include "redirect/gate.h"
 
 #if defined(__aarch64__)
-
-#define STRING(x) #x
-#define NUMBER(x) STRING(x)
-#define GATE	  ".balign " NUMBER(SB_GATE_STEP) "\n"
-#define NUMBERS	  NUMBER(SB_GATE_NUMBERS)
-#define PASS	  NUMBER(SB_GATE_PASS)
-#define AGAIN	  NUMBER(SB_GATE_AGAIN)
-#define ROOM	  NUMBER(SB_GATE_ROOM)
 
 _Static_assert(SB_GATE_ROOM % 16 == 0, "the stack pointer's alignment");
 _Static_assert((SB_GATE_NUMBERS & (SB_GATE_NUMBERS - 1)) == 0, "compared by its bits");
@@ -48,8 +40,8 @@ __asm__(".section .text.gate, \"ax\"\n"
 	"	mov x30, xzr\n"
 	"	br x16\n"
 
-	/* Most calls name no path: they are the kernel's at once. No flag is touched. */
-	"sb_gate_call:\n"
+	/* Most calls name no path: on to 1 with them, at once. No flag is touched. */
+	".macro sb_redirect_known\n"
 	"	stp x17, x30, [sp, #-16]!\n"
 	"	and w17, w8, #-" NUMBERS "\n"
 	"	cbnz w17, 1f\n"
@@ -58,20 +50,17 @@ __asm__(".section .text.gate, \"ax\"\n"
 	"	ldrb w17, [x17, w8, uxtw]\n"
 	"	cbz w17, 1f\n"
 	"	bl sb_gate_redirect\n"
+	".endm\n"
+
+	"sb_gate_call:\n"
+	"	sb_redirect_known\n"
 	"	cbnz x16, 2f\n"
 	"1:	svc #0\n"
 	"2:	ldp x17, x30, [sp], #16\n"
 	"	ret\n"
 
 	"sb_gate_ask:\n"
-	"	stp x17, x30, [sp, #-16]!\n"
-	"	and w17, w8, #-" NUMBERS "\n"
-	"	cbnz w17, 1f\n"
-	"	adrp x17, sb_gate_numbers\n"
-	"	add x17, x17, :lo12:sb_gate_numbers\n"
-	"	ldrb w17, [x17, w8, uxtw]\n"
-	"	cbz w17, 1f\n"
-	"	bl sb_gate_redirect\n"
+	"	sb_redirect_known\n"
 	"	b 2f\n"
 	"1:	mov x16, #0\n"
 	"2:	ldp x17, x30, [sp], #16\n"

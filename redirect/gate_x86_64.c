@@ -3,17 +3,9 @@
  * rax and arguments as for the kernel, has left the red zone alone, and expects what the kernel
  * keeps to be kept: all but rax, rcx and r11.
  */
-#include "redirect/index.h"
+#include "redirect/gate.h"
 
 #if defined(__x86_64__)
-
-#define STRING(x) #x
-#define NUMBER(x) STRING(x)
-#define GATE	  ".balign " NUMBER(SB_GATE_STEP) "\n"
-#define NUMBERS	  NUMBER(SB_GATE_NUMBERS)
-#define PASS	  NUMBER(SB_GATE_PASS)
-#define AGAIN	  NUMBER(SB_GATE_AGAIN)
-#define ROOM	  NUMBER(SB_GATE_ROOM)
 
 /* clang-format off */
 /* One gate a step. `ask` gates answer in ZF: 0, the result is in rax; 1, make the call yourself. */
