@@ -474,9 +474,7 @@ static int read_text(struct reader *r, FILE *in)
 			return sb_wrap(r->err, "line %zu", number);
 	}
 	if (ferror(in))
-		return errno == EISDIR ? sb_fail(r->err, SB_ESAID,
-						 "a directory: a trace is a file (trace -o)")
-				       : sb_fail(r->err, errno, "read");
+		return sb_fail(r->err, errno, "read a trace (what trace -o wrote)");
 	return number ? 0 : sb_fail(r->err, SB_ESAID, "empty: not a sidebundle trace");
 }
 

@@ -29,7 +29,7 @@ check "in the form of the trace" expect_match '^\{"event":"load","process":2,"pa
 	show --format json --kind load
 check "the table escapes what moves the cursor" expect_match 'stat +ok +1 +/new\\nline\\x1b\[31m$' show
 check "the table shows links" expect_match ' 11 +open +ok +2 +/l/b -> /r/b$' show
-check "a directory is no trace" expect_match 'a directory: a trace is a file' sidebundle show .
+check "a directory is no trace" expect_match 'read a trace .what trace -o wrote.: Is a directory' sidebundle show .
 check "and failures" expect_match ' 10 +open +ENOENT +1 +/no$' show
 check "and what is not known" expect_match ' stat +\? +1 ' show
 check "and new files" expect_match 'write +ok +1 +/w/o \[open, new\]' show
