@@ -95,7 +95,7 @@ TRACEE_LD := preload/module.ld
 TRACEE_LINK := -Wl,-z,defs,-z,norelro,-z,now,-z,noseparate-code,--hash-style=gnu,-T,$(TRACEE_LD)
 PRELOAD_SRC := $(filter-out preload/raw.c,$(wildcard preload/*.c))
 # The audit module has the recorder in it, and none of the hooks.
-AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,around_beneath.c around_socket.c cancel.c chunk.c entry.c gate.c readable.c \
+AUDITOR_SRC := $(wildcard auditor/*.c) $(addprefix preload/,around_beneath.c around_socket.c bypass.c cancel.c chunk.c entry.c readable.c \
 	environ.c exec.c exec_path.c hide.c inspect.c leaf_read.c leaf_write.c mem.c next.c recorder.c repeats.c \
 	room.c route.c start.c tell.c told.c where.c)
 $(BUILD)/tracee/%.o: %.c
@@ -153,13 +153,13 @@ TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_BIN := $(TARGET_SRC:tests/targets/%.c=$(BUILD)/tests/targets/%)
 
 # The recorder is tested where it can be looked into: built like the program, in the test's own process.
-RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,around_beneath.o cancel.o chunk.o entry.o exec.o exec_path.o gate.o readable.o leaf_read.o leaf_write.o \
+RECORDER_OBJ := $(addprefix $(BUILD)/obj/preload/,around_beneath.o bypass.o cancel.o chunk.o entry.o exec.o exec_path.o readable.o leaf_read.o leaf_write.o \
 	next.o plant.o popen.o recorder.o repeats.o room.o route.o share.o shell.o spawn.o spawn_dir.o start.o tell.o where.o)
 $(addprefix $(BUILD)/tests/unit/,chunk exec exec_passes recorder recorder_images): $(RECORDER_OBJ)
 
 $(BUILD)/tests/unit/stack: $(BUILD)/obj/auditor/stack.o
 $(BUILD)/tests/unit/entry: $(BUILD)/obj/preload/entry.o
-$(BUILD)/tests/unit/gate: $(BUILD)/obj/preload/gate.o
+$(BUILD)/tests/unit/bypass: $(BUILD)/obj/preload/bypass.o
 $(BUILD)/tests/unit/sites: $(BUILD)/obj/auditor/sites.o
 $(BUILD)/tests/unit/thunk: $(BUILD)/obj/auditor/thunk.o $(RECORDER_OBJ)
 $(BUILD)/tests/unit/redirect: $(BUILD)/obj/redirect/layer.o $(BUILD)/obj/redirect/lookup.o

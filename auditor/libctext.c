@@ -230,15 +230,16 @@ static int enter_openat2(int dirfd, const char *path, const void *how, unsigned 
 /* --- how it comes there ----------------------------------------------------------------------- */
 
 /*
- * Not where we may make no call that ld.so would not make, nor under a guard without a gate to call
- * from; nor where the image began again for another reason: it shall not do so for ever.
+ * Not where we may make no call that ld.so would not make, nor under a guard without the bypass to
+ * call from; nor where the image began again for another reason: it shall not do so for ever.
  */
 void sb_libctext_begin(void)
 {
 	struct sb_recorder *st = sb_self();
 
-	if (!sb_load(&st->log->libctext) || (st->guarded && !st->gate) || sb_load(&st->sandboxed) ||
-	    sb_flag(st, 'p') || sb_flag(st, 'm') || sb_flag(st, 't') || !sb_image_auxv(AT_BASE))
+	if (!sb_load(&st->log->libctext) || (st->guarded && !st->bypass) ||
+	    sb_load(&st->sandboxed) || sb_flag(st, 'p') || sb_flag(st, 'm') || sb_flag(st, 't') ||
+	    !sb_image_auxv(AT_BASE))
 		return;
 	now.part = sb_env_preload_part(sb_image.envp, st->modules);
 	if (!now.part)

@@ -147,7 +147,7 @@ void sb_linker_plant(void)
 	uintptr_t from = UINTPTR_MAX, to = 0;
 	unsigned count;
 
-	if (!sb_load(&st->gate) || sb_load(&st->sandboxed) || !find_linker(&linker))
+	if (!sb_load(&st->bypass) || sb_load(&st->sandboxed) || !find_linker(&linker))
 		return;
 	count = make_places(st->log, &linker, places);
 	for (unsigned i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 /*
  * What stands in the place of the dynamic linker's system calls (auditor/linker.h): a jump leads to
- * a thunk, which has the call made by the gate, recorded, and goes on behind it.
+ * a thunk, which has the call made by the bypass, recorded, and goes on behind it.
  *
  * Order: sb_thunk_set(), a jump written to what it returns, sb_thunk_works(). While there is one
  * thread.

@@ -22,9 +22,9 @@ static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long
 	return ret;
 }
 
-/* The body of sb_gate(); its system call's successor lies SB_PASS_SITE behind its beginning. */
-#define SB_ARCH_GATE(pass) SB_ARCH_GATE_(pass)
-#define SB_ARCH_GATE_(pass)               \
+/* The body of sb_bypass(); its system call's successor lies SB_PASS_SITE behind its beginning. */
+#define SB_ARCH_BYPASS(pass) SB_ARCH_BYPASS_(pass)
+#define SB_ARCH_BYPASS_(pass)             \
 	"	mov %r9, %rax\n"                \
 	"	mov %rcx, %r10\n"               \
 	"	movabs $" #pass ", %r9\n" \
@@ -67,8 +67,8 @@ static inline long sb_arch_syscall(long nr, long a, long b, long c, long d, long
 	return x0;
 }
 
-#define SB_ARCH_GATE(pass) SB_ARCH_GATE_(pass)
-#define SB_ARCH_GATE_(pass)                                      \
+#define SB_ARCH_BYPASS(pass) SB_ARCH_BYPASS_(pass)
+#define SB_ARCH_BYPASS_(pass)                                    \
 	"	mov x8, x5\n"                                          \
 	"	movz x5, #(" #pass " & 0xffff)\n"                \
 	"	movk x5, #(" #pass " >> 16 & 0xffff), lsl #16\n" \

@@ -1,4 +1,4 @@
-#include "preload/gate.h"
+#include "preload/bypass.h"
 
 #include "preload/arch.h"
 #include "tracer/wire.h"
@@ -8,12 +8,12 @@
  * The number does not stay behind in its register, where a call of the program's own would take it
  * along.
  */
-__asm__(".pushsection .text.sb_gate, \"ax\", @progbits\n"
+__asm__(".pushsection .text.sb_bypass, \"ax\", @progbits\n"
 	".balign 4096\n"
-	".globl sb_gate\n"
-	".hidden sb_gate\n"
-	".type sb_gate, @function\n"
-	"sb_gate:\n"
-	".cfi_startproc\n" SB_ARCH_GATE(SB_PASS) ".cfi_endproc\n"
-						 ".size sb_gate, .-sb_gate\n"
-						 ".popsection\n");
+	".globl sb_bypass\n"
+	".hidden sb_bypass\n"
+	".type sb_bypass, @function\n"
+	"sb_bypass:\n"
+	".cfi_startproc\n" SB_ARCH_BYPASS(SB_PASS) ".cfi_endproc\n"
+						   ".size sb_bypass, .-sb_bypass\n"
+						   ".popsection\n");

@@ -7,4 +7,4 @@
 #pragma once
 
 /* As the kernel has it: the result, or a negative errno. Calls of at most five arguments. */
-long sb_gate(long a, long b, long c, long d, long e, long nr);
+long sb_bypass(long a, long b, long c, long d, long e, long nr);

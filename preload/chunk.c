@@ -28,7 +28,7 @@ void sb_count_lost(struct sb_recorder *st)
 	if (sb_load(&st->sandboxed))
 		(void)sb_add(&st->log->lost_sandboxed, 1);
 	/* This one has passed the guard; no other shall. */
-	sb_store(&st->gate, 0);
+	sb_store(&st->bypass, 0);
 }
 
 static bool pin(struct sb_window *w, uint32_t state)

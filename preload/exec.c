@@ -160,8 +160,8 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 		x->passes =
 			true; /* one of many, on the way through PATH: nothing will come of it */
 	/* Where this image takes the audit module, the next one will. */
-	x->passes &= x->files && sb_load(&st->gate) && sb_recorder_audited() && dirfd == AT_FDCWD &&
-		     !flags;
+	x->passes &= x->files && sb_load(&st->bypass) && sb_recorder_audited() &&
+		     dirfd == AT_FDCWD && !flags;
 	return 0;
 }
 
@@ -240,7 +240,7 @@ static void pass(struct sb_slot *slot)
 }
 
 /* The records say so before it happens. */
-static long exec_by_gate(const char *path, char *const *argv, char *const *envp)
+static long exec_by_bypass(const char *path, char *const *argv, char *const *envp)
 {
 	(void)sb_add(&sb_self()->log->execs, 1);
 	return sb_raw(SYS_execve, (long)path, (long)argv, (long)envp, 0, 0, 0);
@@ -255,9 +255,9 @@ static long run_execveat(char *const *envp, void *context)
 		for (unsigned i = 0; i < c->exec->files; i++)
 			if (sb_find(c->exec->refs[i], &slot))
 				pass(&slot);
-		return exec_by_gate(c->path, c->argv, envp);
+		return exec_by_bypass(c->path, c->argv, envp);
 	}
-	/* Not by the gate, whose execs nobody reports. */
+	/* Not by the bypass, whose execs nobody reports. */
 	if (c->dirfd == AT_FDCWD && !c->flags)
 		return sb_arch_syscall(SYS_execve, (long)c->path, (long)c->argv, (long)envp, 0, 0,
 				       0);
@@ -314,8 +314,9 @@ long sb_exec_below(const char *path, char *const *argv, char *const *envp)
 {
 	struct sb_slot slot;
 
-	if (!sb_load(&sb_self()->gate) || sb_recorder_sandboxed() || !find_told(path, envp, &slot))
+	if (!sb_load(&sb_self()->bypass) || sb_recorder_sandboxed() ||
+	    !find_told(path, envp, &slot))
 		return sb_arch_syscall(SYS_execve, (long)path, (long)argv, (long)envp, 0, 0, 0);
 	pass(&slot);
-	return exec_by_gate(path, argv, envp);
+	return exec_by_bypass(path, argv, envp);
 }

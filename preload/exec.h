@@ -22,7 +22,7 @@ struct sb_exec {
 	const char *path;
 	uint64_t refs[SB_EXEC_FILES];
 	unsigned files;
-	bool passes; /* by the gate: the image that it makes tells of itself */
+	bool passes; /* by the bypass: the image that it makes tells of itself */
 };
 
 /* 0, or -EFAULT: nothing was recorded, and the call will fail by itself. `flags` are execveat's. */
@@ -43,7 +43,7 @@ long sb_execveat(int dirfd, const char *path, char *const *argv, char *const *en
 void sb_exec_allow(const struct sb_exec *x);
 
 /*
- * libc's own execve, as its posix_spawn makes it in the child. By the gate where the hook has
+ * libc's own execve, as its posix_spawn makes it in the child. By the bypass where the hook has
  * recorded this very program with this environment; else as libc would. Raw result.
  */
 long sb_exec_below(const char *path, char *const *argv, char *const *envp);

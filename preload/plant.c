@@ -294,7 +294,7 @@ void sb_plant_later(uint32_t family)
 {
 	struct sb_recorder *st = sb_self();
 
-	if (!sb_recorder_on() || !sb_load(&st->gate) || sb_load(&st->sought) & family ||
+	if (!sb_recorder_on() || !sb_load(&st->bypass) || sb_load(&st->sought) & family ||
 	    __atomic_fetch_or(&st->sought, family, __ATOMIC_SEQ_CST) & family)
 		return;
 	plant_later(st, family);

@@ -229,7 +229,7 @@ static void record_unnamed(struct sb_recorder *st, const struct sb_access *a)
 	if (sb_load(&st->sandboxed))
 		sb_count_lost(st);
 	else if (st->guarded)
-		sb_store(&st->gate, 0);
+		sb_store(&st->bypass, 0);
 	else if (!sb_swap(&st->unnamed, 1))
 		(void)sb_write(&head, &(struct sb_text){"", 0}, 1, NULL, 0, NULL);
 }

@@ -65,8 +65,8 @@ uint8_t sb_record_existed(int dirfd, const char *path);
 
 /*
  * A system call of our own, and one of the program's that will be recorded whatever comes of it;
- * -errno. In a guarded process both are made by the gate, which its guard lets pass, where that is
- * open: what is called by the gate and not recorded is lost.
+ * -errno. In a guarded process both are made by the bypass, which its guard lets pass, where that
+ * is open: what is called by the bypass and not recorded is lost.
  */
 long sb_raw(long nr, long a, long b, long c, long d, long e, long f);
 long sb_call(long nr, long a, long b, long c, long d, long e, long f);

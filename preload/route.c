@@ -1,7 +1,7 @@
 /* Which way a system call goes from a traced process, and the program's errno. */
 #include "preload/arch.h"
 #include "preload/below.h"
-#include "preload/gate.h"
+#include "preload/bypass.h"
 #include "preload/state.h"
 
 #include <asm/unistd.h>
@@ -13,8 +13,8 @@ extern int *__errno_location(void) __attribute__((weak, const, visibility("defau
 long sb_raw(long nr, long a, long b, long c, long d, long e, long f)
 {
 	/* No guard reports the one of six arguments that the modules make. */
-	if (sb_load(&sb_self()->gate) && nr != __NR_mmap)
-		return sb_gate(a, b, c, d, e, nr);
+	if (sb_load(&sb_self()->bypass) && nr != __NR_mmap)
+		return sb_bypass(a, b, c, d, e, nr);
 	return sb_arch_syscall(nr, a, b, c, d, e, f);
 }
 
@@ -31,7 +31,7 @@ bool sb_recorder_tells(void)
 {
 	const struct sb_recorder *st = sb_self();
 
-	return !st->guarded || (sb_load(&st->gate) && !sb_load(&st->sandboxed));
+	return !st->guarded || (sb_load(&st->bypass) && !sb_load(&st->sandboxed));
 }
 
 bool sb_hook_tells(unsigned families)

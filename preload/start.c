@@ -187,7 +187,7 @@ static void hello(struct sb_recorder *st, char *const *argv)
 	struct sb_rec head = {.kind = SB_REC_HELLO, .arg = st->token};
 	struct sb_text cwd = {st->passing->name, 0};
 
-	head.flags = st->gate ? SB_REC_GATE : 0;
+	head.flags = st->bypass ? SB_REC_BYPASS : 0;
 	st->strays = sb_load(&st->log->strays);
 	sb_cwd(st, st->passing->name, sizeof(st->passing->name));
 	cwd.len = sb_strlen(cwd.s);
@@ -203,7 +203,7 @@ static void hello(struct sb_recorder *st, char *const *argv)
 static long open_log(struct sb_recorder *st)
 {
 	/* First of all: from then on our own calls are nobody's business. */
-	st->gate = st->guarded && !st->sandboxed;
+	st->bypass = st->guarded && !st->sandboxed;
 	return sb_raw(SYS_openat, AT_FDCWD, (long)st->log_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0,
 		      0, 0);
 }

@@ -8,7 +8,7 @@
  *   m  the audit module measures static TLS, and starts the image again
  *   p  it keeps the preload: libc's text is not replaced (auditor/libctext.h)
  *   x  handed on by a static program, whose execs nobody sees
- *   g  guarded: the kernel reports every call that is not made by the gate (preload/gate.h)
+ *   g  guarded: the kernel reports every call that is not made by the bypass (preload/bypass.h)
  */
 #pragma once
 

@@ -87,8 +87,8 @@ struct sb_recorder {
 	uint32_t unnamed;  /* it was told that a name could not be made out */
 	uint32_t too_deep; /* the working directory's name is longer than any that can be told */
 	uint32_t sought;   /* families of those that come later, as far as they were tried */
-	uint32_t guarded;  /* a guard is told of every call that is not made by the gate */
-	uint32_t gate;	   /* what we record passes the guard: see preload/gate.h */
+	uint32_t guarded;  /* a guard is told of every call that is not made by the bypass */
+	uint32_t bypass;   /* what we record passes the guard: see preload/bypass.h */
 	uint64_t image;	   /* first chunk plus one */
 	uint64_t current;  /* window<<32 | its state: where records go */
 	uint64_t claimed;  /* a chunk that was claimed and could not be mapped, plus one */

@@ -220,7 +220,7 @@ long sb_record_chroot(const char *path)
 		/* Names below a descriptor cannot be made out here: that is left to the guard. */
 		if (st->guarded &&
 		    failed(sb_raw(SYS_faccessat, AT_FDCWD, (long)FD_DIR, 0, 0, 0, 0)))
-			sb_store(&st->gate, 0);
+			sb_store(&st->bypass, 0);
 	}
 	return raw;
 }

@@ -1,5 +1,6 @@
 /*
- * What the gates of each machine (gate_x86_64.c, gate_aarch64.c) need of index.h, as assembler text.
+ * What the gates of each machine (gate_x86_64.c, gate_aarch64.c) need of index.h, as assembler
+ * text.
  */
 #pragma once
 

@@ -52,7 +52,7 @@ struct image_exec {
 	bool unseen;	 /* static: whoever says hello was started by it, with what it passed on */
 	bool raw;	 /* Go: it says hello first, and then what it starts, as after `unseen` */
 	struct image *heard; /* who said hello; the first of them where `raw` */
-	/* Under a guard: made by the gate, past it. `record` tells, while it is in memory. */
+	/* Under a guard: made by the bypass, past it. `record` tells, while it is in memory. */
 	bool passed;
 	const struct sb_rec *record;
 	const char *real; /* of `path`; NULL not known */

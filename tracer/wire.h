@@ -55,7 +55,7 @@
 #define SB_AUDIT_NAME	"sidebundle-audit.so"
 
 /*
- * What a guard's filter knows the calls by that the modules make and record (preload/gate.h): a
+ * What a guard's filter knows the calls by that the modules make and record (preload/bypass.h): a
  * number in the sixth argument, which no call that it would report has, and where in its page the
  * instruction behind lies. It says who records a call; whoever means to deceive can say so, too.
  */
@@ -65,7 +65,7 @@
 #elif defined(__aarch64__)
 #define SB_PASS_SITE 24u
 #else
-#error "no gate for this machine: see tracer/wire.h"
+#error "no bypass for this machine: see tracer/wire.h"
 #endif
 
 /* What an exec hook learned about a program file, for all who exec it later: see `info` bits. */
@@ -144,7 +144,7 @@ struct sb_chunk {
 enum sb_rec_kind {
 	SB_REC_HELLO = 32, /* strings: cwd, argv[0..]; arg: token; value: ppid; fork children: dirfd
 			    * = 1, arg = parent image; with SB_REC_DIR the program follows cwd, as
-			    * its exec was not seen; SB_REC_GATE */
+			    * its exec was not seen; SB_REC_BYPASS */
 	SB_REC_WHERE, /* strings: cwd ("" unchanged, SB_NOWHERE), root ("" unchanged); `where` is
 		       * the new generation */
 	SB_REC_BLIND, /* strings: path; value: enum sb_blind; arg: exec record's place or 0 */
@@ -161,8 +161,8 @@ enum sb_rec_kind {
 	0x10u /* the last component was not followed (lstat, O_NOFOLLOW, unlink) \
 	       */
 
-#define SB_REC_GATE   0x20u /* hello: the process calls by the gate, see SB_PASS */
-#define SB_REC_PASSED 0x40u /* exec: made by the gate, set just before it is; atomic */
+#define SB_REC_BYPASS 0x20u /* hello: the process calls by the bypass, see SB_PASS */
+#define SB_REC_PASSED 0x40u /* exec: made by the bypass, set just before it is; atomic */
 
 /*
  * Outcome of an exec: pending while it may still fail. What succeeded never comes back to say so; a
@@ -183,7 +183,7 @@ struct sb_rec {
 	uint32_t where;	 /* generation of cwd and root */
 	int32_t dirfd;	 /* AT_FDCWD, or what the path is relative to */
 	int32_t value;	 /* descriptor returned by an open (-1 none); 1 of an exec that libc may
-			  * make by the gate for us; else by kind */
+			  * make by the bypass for us; else by kind */
 	uint32_t tick; /* when, for order among processes: the cycle counter / 1024; 0 not known */
 	uint64_t arg;  /* open: flags; the rest by kind */
 	char text[];   /* open...: path [, directory]; load, search: path, by; exec: path [,

@@ -18,7 +18,7 @@ opened() { # a program's own opens are free, and none of them is missing
 	n=$(notices hybrid "$SB_TARGETS/opens" files/*) && [ -n "$n" ] && [ "$n" -lt 60 ] || { echo "$n notifications"; return 1; }
 	expect_output 200 grep -c '^{"event":"open".*/files/[0-9]*",.*"outcome":0,' hybrid.trace
 }
-check "the gate passes the guard" opened
+check "the bypass passes the guard" opened
 # An exec that libc is asked for is free, and so is what the dynamic linker opens and looks for once the
 # audit module is there: what is left is that module's own file.
 started() {
@@ -41,7 +41,7 @@ looked() { # [COMMAND BEFORE...]
 }
 check "asking a descriptor what it is is not reported" looked
 check "nor with two modules" looked "${WITHOUT_TEXT[@]}"
-# What libc does for itself is led to the gate when a program first asks for what it is a part of.
+# What libc does for itself is led to the bypass when a program first asks for what it is a part of.
 beneath_libc() {
 	local n
 	mkdir -p many && touch many/{1..50} && ln -sf many link

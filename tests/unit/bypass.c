@@ -1,4 +1,4 @@
-/* Calls by the gate, and the filter that knows them. */
+/* Calls by the bypass, and the filter that knows them. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -9,24 +9,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "preload/gate.h"
+#include "preload/bypass.h"
 #include "tracer/filter.h"
 #include "tracer/wire.h"
 
-Test(gate, answers_as_the_kernel)
+Test(bypass, answers_as_the_kernel)
 {
-	long fd = sb_gate(AT_FDCWD, (long)"/", O_RDONLY | O_DIRECTORY, 0, 0, SYS_openat);
+	long fd = sb_bypass(AT_FDCWD, (long)"/", O_RDONLY | O_DIRECTORY, 0, 0, SYS_openat);
 
 	cr_assert(ge(long, fd, 0));
-	cr_expect(eq(long, sb_gate(fd, 0, 0, 0, 0, SYS_close), 0));
-	cr_expect(eq(long, sb_gate(fd, 0, 0, 0, 0, SYS_close), -EBADF));
-	cr_expect(eq(long, sb_gate(AT_FDCWD, (long)"/none", O_RDONLY, 0, 0, SYS_openat), -ENOENT));
+	cr_expect(eq(long, sb_bypass(fd, 0, 0, 0, 0, SYS_close), 0));
+	cr_expect(eq(long, sb_bypass(fd, 0, 0, 0, 0, SYS_close), -EBADF));
+	cr_expect(
+		eq(long, sb_bypass(AT_FDCWD, (long)"/none", O_RDONLY, 0, 0, SYS_openat), -ENOENT));
 }
 
 /* What a call of the program's own would take along. */
-Test(gate, leaves_nothing_in_the_register)
+Test(bypass, leaves_nothing_in_the_register)
 {
-	(void)sb_gate(0, 0, 0, 0, 0, SYS_getppid);
+	(void)sb_bypass(0, 0, 0, 0, 0, SYS_getppid);
 #if defined(__x86_64__)
 	register uint64_t sixth __asm__("r9");
 #else
@@ -49,16 +50,16 @@ static int pass(void)
 		return 77;
 	if (access("/", F_OK) == 0 || errno != EXDEV)
 		return 1;
-	if (sb_gate(AT_FDCWD, (long)"/", F_OK, 0, 0, SYS_faccessat) != 0)
+	if (sb_bypass(AT_FDCWD, (long)"/", F_OK, 0, 0, SYS_faccessat) != 0)
 		return 2;
 	/* From elsewhere the number alone does not pass. */
 	if (syscall(SYS_faccessat, AT_FDCWD, "/", F_OK, 0, 0, SB_PASS) == 0 || errno != EXDEV)
 		return 3;
 	/* Within which root who is, is told of everybody. */
-	return sb_gate((long)"/", 0, 0, 0, 0, SYS_chroot) == -EXDEV ? 0 : 4;
+	return sb_bypass((long)"/", 0, 0, 0, 0, SYS_chroot) == -EXDEV ? 0 : 4;
 }
 
-Test(gate, passes_the_filter)
+Test(bypass, passes_the_filter)
 {
 	int status;
 	pid_t pid = fork();

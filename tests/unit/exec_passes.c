@@ -1,4 +1,4 @@
-/* Execs under a guard: which of them are made by the gate, and what is recorded of that. */
+/* Execs under a guard: which of them are made by the bypass, and what is recorded of that. */
 #include <errno.h>
 
 #include "preload/arch.h"
@@ -17,7 +17,7 @@ static void begin(void)
 	tracee_log();
 	sidebundle_share.state = sb_self();
 	cr_assert(tracee_start(".g"));
-	cr_assert(sb_self()->gate != 0);
+	cr_assert(sb_self()->bypass != 0);
 	sb_self()->modules = tracee_cwd;
 }
 

@@ -138,7 +138,7 @@ static void tell_and_hear(struct kid kid)
 	cr_assert(read(kid.hear, &byte, 1) == 1);
 }
 
-/* The call that follows an exec is not reported, where what runs now calls by the gate. */
+/* The call that follows an exec is not reported, where what runs now calls by the bypass. */
 Test(watch, a_hello_tells_that_an_exec_has_worked)
 {
 	struct kid kid = start(cat[0]);
