@@ -151,17 +151,32 @@ void sb_map_sort(struct sb_map *map)
 		*slot_of(map, map->entries[i].key, map->entries[i].len) = (uint32_t)i + 1;
 }
 
-void sb_map_free(struct sb_map *map)
+static void free_blocks(struct sb_arena *block)
 {
-	int saved = errno;
-	struct sb_arena *block = map->keys;
-
 	while (block) {
 		struct sb_arena *next = block->next;
 
 		free(block);
 		block = next;
 	}
+}
+
+void sb_map_clear(struct sb_map *map)
+{
+	if (!map->count)
+		return;
+	free_blocks(map->keys->next);
+	map->keys->next = NULL;
+	map->keys->used = 0;
+	memset(map->slots, 0, map->slot_count * sizeof *map->slots);
+	map->count = 0;
+}
+
+void sb_map_free(struct sb_map *map)
+{
+	int saved = errno;
+
+	free_blocks(map->keys);
 	free(map->entries);
 	free(map->slots);
 	*map = (struct sb_map)SB_MAP_INIT;

@@ -45,6 +45,8 @@ const char *sb_map_intern(struct sb_map *map, const char *key);
 /* Sorts the entries by key, bytewise. */
 void sb_map_sort(struct sb_map *map);
 void sb_map_free(struct sb_map *map);
+/* Empties it, to be filled again as far: its keys are gone, most of its room stays. */
+void sb_map_clear(struct sb_map *map);
 
 /* FNV-1a with a final mix, 64 bits; never 0. */
 uint64_t sb_hash(const void *bytes, size_t len);

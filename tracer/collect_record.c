@@ -172,12 +172,17 @@ static uint32_t put_by(struct sb_collector *c, struct chunk *k, const struct rec
 	return put_rooted(c, k, root_of(k, rec), by.s);
 }
 
-/* A symlink may be another one now, or none. */
-static bool changes_names(const struct held *held)
+/* A symlink may be another one now, or none. `path` is within `root`. */
+static void names_changed(struct sb_collector *c, const struct held *held, const char *root,
+			  const char *path, pid_t pid)
 {
-	return held->kind == SB_WRITE && held->outcome == 0 &&
-	       (held->op == SB_OP_RENAME || held->op == SB_OP_MOVED || held->op == SB_OP_SYMLINK ||
-		held->op == SB_OP_LINK || held->op == SB_OP_REMOVE);
+	if (held->kind != SB_WRITE || held->outcome != 0)
+		return;
+	if (held->op == SB_OP_REMOVE)
+		sb_real_removed(c->real, root, path, pid);
+	else if (held->op == SB_OP_RENAME || held->op == SB_OP_MOVED || held->op == SB_OP_SYMLINK ||
+		 held->op == SB_OP_LINK)
+		sb_real_forget(c->real);
 }
 
 static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
@@ -210,8 +215,7 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 	held.by = put_by(c, k, rec);
 	if (!held.path || !collect_hold(c, k, &held))
 		return;
-	if (changes_names(&held))
-		sb_real_forget(c->real);
+	names_changed(c, &held, root, path.s, k->image->pid);
 	if (held.kind == SB_EXEC)
 		note_exec(c, k, &held, root);
 	if (held.kind == SB_WRITE && held.outcome == 0 && held.real &&

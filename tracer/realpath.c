@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/map.h"
 #include "common/path.h"
+#include "tracer/links.h"
 
 /* As the kernel has it (MAXSYMLINKS). */
 #define HOPS_MOST 40
@@ -18,6 +19,7 @@
 #define KNOWN_MOST 32768
 
 struct sb_real {
+	struct sb_links *links;
 	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer, or none */
 	struct sb_map answers; /* interned */
 	struct sb_buf full;    /* scratch */
@@ -42,14 +44,19 @@ int sb_real_new(struct sb_real **ret, struct sb_err *err)
 
 	if (!real)
 		return sb_fail(err, ENOMEM, "start resolving paths");
-	*ret = real;
-	return 0;
+	int rc = sb_links_new(&real->links, err);
+	if (rc < 0)
+		free(real);
+	else
+		*ret = real;
+	return rc;
 }
 
 void sb_real_forget(struct sb_real *real)
 {
-	sb_map_free(&real->known);
-	sb_map_free(&real->answers);
+	sb_links_doubt(real->links);
+	sb_map_clear(&real->known);
+	sb_map_clear(&real->answers);
 }
 
 void sb_real_renew(struct sb_real *real)
@@ -66,15 +73,20 @@ void sb_real_renew(struct sb_real *real)
 
 void sb_real_trim(struct sb_real *real)
 {
-	if (real->known.count > KNOWN_MOST)
-		sb_real_forget(real);
+	if (real->known.count <= KNOWN_MOST)
+		return;
+	sb_links_doubt(real->links);
+	sb_map_free(&real->known);
+	sb_map_free(&real->answers);
 }
 
 void sb_real_free(struct sb_real *real)
 {
 	if (!real)
 		return;
-	sb_real_forget(real);
+	sb_map_free(&real->known);
+	sb_map_free(&real->answers);
+	sb_links_free(real->links);
 	sb_buf_free(&real->full);
 	free(real);
 }
@@ -122,15 +134,13 @@ __attribute__((noinline)) static const char *last_step(struct look *look, const 
 
 		if (sb_in_root(full, look->root, path) < 0)
 			return untold;
-		ssize_t n = readlink(full->s, target, sizeof target - 1);
+		ssize_t n = sb_links_read(look->real->links, full->s, target, sizeof target);
 		if (strncmp(path, "/proc/", 6) == 0 && (n >= 0 || strstr(path, "/fd/")))
 			look->fleeting = true;
 		if (n < 0)
-			return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ||
-					       errno == ENAMETOOLONG
+			return n == -EINVAL || n == -ENOENT || n == -ENOTDIR || n == -ENAMETOOLONG
 				       ? path
 				       : untold;
-		target[n] = '\0';
 	}
 	if (nofollow)
 		return path;
@@ -218,4 +228,14 @@ const char *sb_real_path(struct sb_real *real, const char *root, const char *pat
 	const char *answer = follow(&look, path, nofollow);
 
 	return answer == untold ? NULL : answer;
+}
+
+void sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid)
+{
+	/* Where it was a link that was followed, both answers differ. */
+	const char *itself = sb_real_path(real, root, path, true, pid);
+	const char *behind = sb_real_path(real, root, path, false, pid);
+
+	if (!itself || !behind || strcmp(itself, behind) != 0)
+		sb_real_forget(real);
 }

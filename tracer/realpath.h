@@ -3,8 +3,9 @@
  * /proc/self taken for the process that meant it.
  *
  * What was looked up is remembered: call sb_real_forget() where a link may have changed, and
- * sb_real_renew() before each batch for those changes that nobody tells of. Nothing here opens a
- * file, so nothing blocks on a fifo or wakes an automounter.
+ * sb_real_renew() before each batch for those changes that nobody tells of. Links that were read
+ * are remembered longer, by tracer/links.h: to forget is to look at their directories once more.
+ * Nothing here opens a file, so nothing blocks on a fifo or wakes an automounter.
  */
 #pragma once
 
@@ -18,6 +19,8 @@ struct sb_real;
 int sb_real_new(struct sb_real **ret, struct sb_err *err);
 void sb_real_free(struct sb_real *real);
 void sb_real_forget(struct sb_real *real);
+/* `path` was removed: forgets, where it may have been a link. */
+void sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid);
 /* Forgets where the oldest of what is remembered was looked up SB_REAL_BELIEVED seconds ago. */
 void sb_real_renew(struct sb_real *real);
 /* Forgets where much is remembered: for between two look-ups of a long batch. */

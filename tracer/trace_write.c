@@ -16,6 +16,7 @@ struct sb_trace_writer {
 	FILE *out;
 	int fd;
 	uint64_t processes, events, files;
+	char buffer[1 << 16]; /* of `out` */
 };
 
 void sb_json_string(FILE *out, const char *s)
@@ -171,7 +172,7 @@ int sb_trace_create(const char *path, const struct sb_trace_header *header,
 	if (!w->out)
 		return sb_fail(err, errno, "make the trace '%s'", path);
 	w->fd = sb_steal_fd(&fd);
-	(void)setvbuf(w->out, NULL, _IOFBF, 1 << 16); /* only speed is lost where it fails */
+	(void)setvbuf(w->out, w->buffer, _IOFBF, sizeof w->buffer); /* only speed is lost */
 	fputs("{\"sidebundle-trace\":1,", w->out);
 	put_header(w->out, header);
 	put_commands(w->out, header);

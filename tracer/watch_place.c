@@ -290,16 +290,9 @@ static void names_changed(struct sb_watch *w, struct sb_watch_call *call)
 		sb_real_forget(w->real);
 		break;
 	case SB_OP_REMOVE:
-		/* Where it was a link that was followed, both answers differ. */
-		if (call->names[0].there) {
-			const char *root = call->names[0].place.root;
-			const char *within = call->text.s + call->names[0].at;
-			const char *itself = sb_real_path(w->real, root, within, true, call->pid);
-			const char *behind = sb_real_path(w->real, root, within, false, call->pid);
-
-			if (!itself || !behind || strcmp(itself, behind) != 0)
-				sb_real_forget(w->real);
-		}
+		if (call->names[0].there)
+			sb_real_removed(w->real, call->names[0].place.root,
+					call->text.s + call->names[0].at, call->pid);
 		break;
 	default:
 		break;

@@ -94,6 +94,27 @@ Test(map, keeps_order_keys_and_binary_names)
 	cr_expect(eq(sz, map.entries[0].len, 3));
 }
 
+Test(map, is_filled_again)
+{
+	auto_map map = SB_MAP_INIT;
+	char key[64];
+	int fresh;
+
+	sb_map_clear(&map);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 2000; i++) {
+			snprintf(key, sizeof key, "a name long enough for many blocks %d", i);
+			struct sb_map_entry *e = sb_map_adds(&map, key, &fresh);
+			cr_assert(fresh && e->value == NULL, "round %d, %d", round, i);
+			e->value = &map;
+		}
+		cr_expect(eq(sz, map.count, 2000));
+		sb_map_clear(&map);
+		cr_expect(eq(sz, map.count, 0));
+		cr_expect(sb_map_finds(&map, key) == NULL);
+	}
+}
+
 Test(path, absolute)
 {
 	static const struct {
