@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int reserve(struct sb_buf *buf, size_t more)
+int sb_buf_reserve(struct sb_buf *buf, size_t more)
 {
 	size_t need = buf->len + more + 1;
 	size_t cap = buf->cap ? buf->cap : 64;
@@ -27,7 +27,7 @@ static int reserve(struct sb_buf *buf, size_t more)
 
 int sb_buf_add(struct sb_buf *buf, const void *bytes, size_t len)
 {
-	if (reserve(buf, len) < 0)
+	if (sb_buf_reserve(buf, len) < 0)
 		return -ENOMEM;
 	if (len)
 		memcpy(buf->s + buf->len, bytes, len);
@@ -54,7 +54,7 @@ int sb_buf_printf(struct sb_buf *buf, const char *fmt, ...)
 	va_start(ap, fmt);
 	va_copy(again, ap);
 	int len = vsnprintf(NULL, 0, fmt, ap);
-	if (len >= 0 && reserve(buf, (size_t)len) == 0) {
+	if (len >= 0 && sb_buf_reserve(buf, (size_t)len) == 0) {
 		(void)vsnprintf(buf->s + buf->len, (size_t)len + 1, fmt, again);
 		buf->len += (size_t)len;
 		rc = 0;

@@ -22,6 +22,8 @@ struct sb_buf {
 #define auto_buf __attribute__((cleanup(sb_buf_free))) struct sb_buf
 
 int sb_buf_add(struct sb_buf *buf, const void *bytes, size_t len);
+/* Makes sure that `more` bytes fit behind the last one: for who writes there and raises `len`. */
+int sb_buf_reserve(struct sb_buf *buf, size_t more);
 int sb_buf_puts(struct sb_buf *buf, const char *s);
 int sb_buf_putc(struct sb_buf *buf, char c);
 int sb_buf_printf(struct sb_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,6 @@
 #include "common/json.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <string.h>
 
 #include "common/utf8.h"
@@ -11,18 +11,18 @@ static void add(struct sb_json *json, const char *bytes, size_t len)
 		json->rc = sb_buf_add(json->out, bytes, len);
 }
 
-static void puts_(struct sb_json *json, const char *s)
-{
-	add(json, s, strlen(s));
-}
-
 /* A value follows another one unless something was just opened, named, or a new line begun. */
 static void separate(struct sb_json *json)
 {
-	char last = json->out->len ? json->out->s[json->out->len - 1] : '\n';
-
-	if (!strchr("{[:\n", last))
-		puts_(json, ",");
+	switch (json->out->len ? json->out->s[json->out->len - 1] : '\n') {
+	case '{':
+	case '[':
+	case ':':
+	case '\n':
+		break;
+	default:
+		add(json, ",", 1);
+	}
 }
 
 void sb_json_open(struct sb_json *json, char bracket)
@@ -36,37 +36,51 @@ void sb_json_shut(struct sb_json *json, char bracket)
 	add(json, &bracket, 1);
 }
 
-static void escape(struct sb_json *json, const char *s, size_t len)
+/* Of a control character, a quote or a backslash; returns where it ends. */
+static char *escape_one(char *to, unsigned char c)
 {
 	static const char letters[] = "\b\t\n\f\r\"\\", words[] = "btnfr\"\\";
-	size_t plain = 0;
+	static const char digits[] = "0123456789abcdef";
+	const char *known = c ? strchr(letters, c) : NULL;
 
-	puts_(json, "\"");
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-		const char *known = c ? strchr(letters, c) : NULL;
-
-		if (c >= 0x20 && c != 0x7f && !known)
-			continue;
-		add(json, s + plain, i - plain);
-		plain = i + 1;
-		if (known) {
-			const char pair[2] = {'\\', words[known - letters]};
-
-			add(json, pair, 2);
-		} else if (json->rc == 0) {
-			json->rc = sb_buf_printf(json->out, "\\u%04x", c);
-		}
+	*to++ = '\\';
+	if (known) {
+		*to++ = words[known - letters];
+		return to;
 	}
-	add(json, s + plain, len - plain);
-	puts_(json, "\"");
+	memcpy(to, "u00", 3);
+	to[3] = digits[c >> 4];
+	to[4] = digits[c & 15];
+	return to + 5;
+}
+
+/* One pass, into room for the worst of it: traces are long, and nearly all of them is paths. */
+static void escape(struct sb_json *json, const char *s, size_t len)
+{
+	if (json->rc == 0)
+		json->rc = len < SIZE_MAX / 8 ? sb_buf_reserve(json->out, len * 6 + 2) : -ENOMEM;
+	if (json->rc < 0)
+		return;
+	char *to = json->out->s + json->out->len;
+	*to++ = '"';
+	for (const char *end = s + len; s < end; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c >= 0x20 && c != 0x7f && c != '"' && c != '\\')
+			*to++ = (char)c;
+		else
+			to = escape_one(to, c);
+	}
+	*to++ = '"';
+	*to = '\0';
+	json->out->len = (size_t)(to - json->out->s);
 }
 
 void sb_json_key(struct sb_json *json, const char *key)
 {
 	separate(json);
 	escape(json, key, strlen(key));
-	puts_(json, ":");
+	add(json, ":", 1);
 }
 
 void sb_json_bytes(struct sb_json *json, const char *s, size_t len)
@@ -78,14 +92,14 @@ void sb_json_bytes(struct sb_json *json, const char *s, size_t len)
 		escape(json, s, len);
 		return;
 	}
-	puts_(json, "{\"hex\":\"");
+	add(json, "{\"hex\":\"", 8);
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
 		const char pair[2] = {digits[c >> 4], digits[c & 15]};
 
 		add(json, pair, 2);
 	}
-	puts_(json, "\"}");
+	add(json, "\"}", 2);
 }
 
 void sb_json_str(struct sb_json *json, const char *s)
@@ -99,21 +113,31 @@ void sb_json_str(struct sb_json *json, const char *s)
 static void literal(struct sb_json *json, const char *s)
 {
 	separate(json);
-	puts_(json, s);
+	add(json, s, strlen(s));
+}
+
+static void number(struct sb_json *json, bool negative, uint64_t n)
+{
+	char digits[24];
+	size_t at = sizeof digits;
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	if (negative)
+		digits[--at] = '-';
+	separate(json);
+	add(json, digits + at, sizeof digits - at);
 }
 
 void sb_json_int(struct sb_json *json, int64_t n)
 {
-	separate(json);
-	if (json->rc == 0)
-		json->rc = sb_buf_printf(json->out, "%" PRId64, n);
+	number(json, n < 0, n < 0 ? -(uint64_t)n : (uint64_t)n);
 }
 
 void sb_json_uint(struct sb_json *json, uint64_t n)
 {
-	separate(json);
-	if (json->rc == 0)
-		json->rc = sb_buf_printf(json->out, "%" PRIu64, n);
+	number(json, false, n);
 }
 
 void sb_json_bool(struct sb_json *json, bool yes)

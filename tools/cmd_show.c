@@ -69,11 +69,25 @@ static int print_paths(const struct sb_trace *t, const struct options *o, unsign
 	return 0;
 }
 
-static void print_json(const struct sb_trace *t, const struct options *o, unsigned kinds)
+static int print_json(const struct sb_trace *t, const struct options *o, unsigned kinds,
+		      struct sb_err *err)
 {
-	for (size_t i = 0; i < t->event_count; i++)
-		if (wanted(&t->events[i], kinds, o->failed))
-			sb_trace_print_event(stdout, &t->events[i]);
+	auto_buf line = SB_BUF_INIT;
+
+	for (size_t i = 0; i < t->event_count; i++) {
+		struct sb_json json = {&line, 0};
+
+		if (!wanted(&t->events[i], kinds, o->failed))
+			continue;
+		sb_buf_cut(&line, 0);
+		sb_json_open(&json, '{');
+		sb_trace_event_json(&json, &t->events[i]);
+		sb_json_shut(&json, '}');
+		if (json.rc < 0)
+			return sb_fail(err, -json.rc, "print an event");
+		puts(line.s);
+	}
+	return 0;
 }
 
 static int show(const struct options *o, const char *path, struct sb_err *err)
@@ -100,7 +114,7 @@ static int show(const struct options *o, const char *path, struct sb_err *err)
 	} else if (strcmp(format, "paths") == 0) {
 		rc = print_paths(t, o, kinds, err);
 	} else if (strcmp(format, "json") == 0) {
-		print_json(t, o, kinds);
+		rc = print_json(t, o, kinds, err);
 	} else {
 		rc = sb_show_table(t, kinds, o->failed, err);
 	}

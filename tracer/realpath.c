@@ -156,7 +156,7 @@ __attribute__((noinline)) static const char *last_step(struct look *look, const 
 	return follow(look, next.s, false);
 }
 
-static const char *remembered(struct look *look, const char *path, bool nofollow,
+static const char *remembered(struct look *look, const char *path, size_t len, bool nofollow,
 			      struct sb_map_entry **ret_entry)
 {
 	struct sb_map *known = &look->real->known;
@@ -164,10 +164,10 @@ static const char *remembered(struct look *look, const char *path, bool nofollow
 
 	/* The process matters only below /proc and /dev, by way of self. */
 	pid_t own = strncmp(path, "/proc", 5) == 0 || strncmp(path, "/dev", 4) == 0 ? look->pid : 0;
-	sb_buf_cut(key, 0);
+	key->len = 0;
 	if (sb_buf_add(key, &own, sizeof own) < 0 || sb_buf_putc(key, nofollow ? 'n' : 'f') < 0 ||
 	    sb_buf_puts(key, look->root) < 0 || sb_buf_putc(key, '\0') < 0 ||
-	    sb_buf_puts(key, path) < 0)
+	    sb_buf_add(key, path, len) < 0)
 		return untold;
 	*ret_entry = sb_map_add(known, key->s, key->len, NULL);
 	return *ret_entry ? (*ret_entry)->value : untold;
@@ -189,14 +189,14 @@ static const char *follow(struct look *look, const char *path, bool nofollow)
 		slash--;
 	if (len <= 1)
 		return "/";
+	struct sb_map_entry *entry = NULL;
+	const char *answer = remembered(look, path, len, nofollow, &entry);
+	if (answer || !entry)
+		return answer ? answer : untold;
 	auto_free char *above = strndup(path, slash > 1 ? slash - 1 : 1);
 	auto_free char *whole = strndup(path, len);
 	if (!above || !whole)
 		return untold;
-	struct sb_map_entry *entry = NULL;
-	const char *answer = remembered(look, whole, nofollow, &entry);
-	if (answer || !entry)
-		return answer ? answer : untold;
 	/* Additions move entries: find it again when the answer is there. */
 	const char *key = entry->key;
 	size_t key_len = entry->len;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/utf8.h"
 #include "tracer/trace.h"
 
 /* One thread writes: stdio's locks would take longer than the writing. */
@@ -16,113 +15,94 @@ struct sb_trace_writer {
 	FILE *out;
 	int fd;
 	uint64_t processes, events, files;
+	struct sb_buf line;
 	char buffer[1 << 16]; /* of `out` */
 };
 
-void sb_json_string(FILE *out, const char *s)
+static void put(struct sb_json *json, const char *key, const char *s)
 {
-	if (!sb_utf8_valid(s, strlen(s))) {
-		fputs("{\"hex\":\"", out);
-		for (const unsigned char *p = (const unsigned char *)s; *p; p++)
-			fprintf(out, "%02x", *p);
-		fputs("\"}", out);
-		return;
-	}
-	putc_unlocked('"', out);
-	for (const char *plain = s;; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c >= 0x20 && c != 0x7f && c != '"' && c != '\\')
-			continue;
-		(void)fwrite_unlocked(plain, 1, (size_t)(s - plain), out); /* see check() */
-		plain = s + 1;
-		if (!c)
-			break;
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else
-			fprintf(out, "\\u%04x", c);
-	}
-	putc_unlocked('"', out);
+	sb_json_key(json, key);
+	sb_json_str(json, s);
 }
 
-static void put(FILE *out, const char *s)
+static void put_list(struct sb_json *json, const char *key, const char *const *list)
 {
-	(void)fputs_unlocked(s, out); /* see check() */
-}
-
-static void put_number(FILE *out, uint64_t n)
-{
-	char digits[24];
-	size_t at = sizeof digits;
-
-	digits[--at] = '\0';
-	do
-		digits[--at] = (char)('0' + n % 10);
-	while (n /= 10);
-	put(out, digits + at);
-}
-
-static void put_nullable(FILE *out, const char *key, const char *s)
-{
-	put(out, ",\"");
-	put(out, key);
-	put(out, "\":");
-	if (s)
-		sb_json_string(out, s);
-	else
-		put(out, "null");
-}
-
-static void put_list(FILE *out, const char *key, const char *const *list)
-{
-	fprintf(out, ",\"%s\":", key);
+	sb_json_key(json, key);
 	if (!list) {
-		fputs("null", out);
+		sb_json_null(json);
 		return;
 	}
-	putc('[', out);
-	for (size_t i = 0; list[i]; i++) {
-		if (i)
-			putc(',', out);
-		sb_json_string(out, list[i]);
-	}
-	putc(']', out);
+	sb_json_open(json, '[');
+	for (size_t i = 0; list[i]; i++)
+		sb_json_str(json, list[i]);
+	sb_json_shut(json, ']');
+}
+
+static void put_int(struct sb_json *json, const char *key, int64_t n)
+{
+	sb_json_key(json, key);
+	sb_json_int(json, n);
+}
+
+static void put_bool(struct sb_json *json, const char *key, bool yes)
+{
+	sb_json_key(json, key);
+	sb_json_bool(json, yes);
 }
 
 /* What one command's header has; the object is open. */
-static void put_header(FILE *out, const struct sb_trace_header *header)
+static void put_header(struct sb_json *json, const struct sb_trace_header *header)
 {
-	fputs("\"version\":", out);
-	sb_json_string(out, header->version ? header->version : "");
-	put_nullable(out, "backend", header->backend);
+	put(json, "version", header->version ? header->version : "");
+	put(json, "backend", header->backend);
 	if (header->why)
-		put_nullable(out, "auto", header->why);
-	put_nullable(out, "arch", header->arch);
-	fprintf(out, ",\"started\":%" PRId64, header->started);
-	put_nullable(out, "cwd", header->cwd);
-	put_list(out, "argv", header->argv);
-	put_list(out, "env", header->env);
+		put(json, "auto", header->why);
+	put(json, "arch", header->arch);
+	put_int(json, "started", header->started);
+	put(json, "cwd", header->cwd);
+	put_list(json, "argv", header->argv);
+	put_list(json, "env", header->env);
 }
 
-static void put_commands(FILE *out, const struct sb_trace_header *header)
+static void put_commands(struct sb_json *json, const struct sb_trace_header *header)
 {
+	if (!header->command_count)
+		return;
+	sb_json_key(json, "commands");
+	sb_json_open(json, '[');
 	for (size_t i = 0; i < header->command_count; i++) {
 		const struct sb_trace_command *c = &header->commands[i];
 
-		fputs(i ? ",{" : ",\"commands\":[{", out);
-		put_header(out, &c->header);
+		sb_json_open(json, '{');
+		put_header(json, &c->header);
+		sb_json_key(json, "status");
 		if (c->status < 0)
-			fputs(",\"status\":null}", out);
+			sb_json_null(json);
 		else
-			fprintf(out, ",\"status\":%d}", c->status);
+			sb_json_int(json, c->status);
+		sb_json_shut(json, '}');
 	}
-	if (header->command_count)
-		putc(']', out);
+	sb_json_shut(json, ']');
 }
 
-static int check(const struct sb_trace_writer *w, struct sb_err *err)
+/* A line is begun in the writer's buffer, and written where it ends. */
+static struct sb_json begin(struct sb_buf *line)
 {
+	struct sb_json json = {line, 0};
+
+	line->len = 0;
+	sb_json_open(&json, '{');
+	return json;
+}
+
+static int finish(struct sb_trace_writer *w, struct sb_json *json, struct sb_err *err)
+{
+	sb_json_shut(json, '}');
+	if (json->rc == 0)
+		json->rc = sb_buf_putc(json->out, '\n');
+	if (json->rc < 0)
+		return sb_fail(err, -json->rc, "write the trace");
+	(void)fwrite_unlocked(json->out->s, 1, json->out->len, w->out); /* it tells below */
 	return ferror(w->out) ? sb_fail(err, errno ? errno : EIO, "write the trace") : 0;
 }
 
@@ -173,15 +153,17 @@ int sb_trace_create(const char *path, const struct sb_trace_header *header,
 		return sb_fail(err, errno, "make the trace '%s'", path);
 	w->fd = sb_steal_fd(&fd);
 	(void)setvbuf(w->out, w->buffer, _IOFBF, sizeof w->buffer); /* only speed is lost */
-	fputs("{\"sidebundle-trace\":1,", w->out);
-	put_header(w->out, header);
-	put_commands(w->out, header);
-	fputs("}\n", w->out);
-	if (fflush(w->out) != 0) {
-		int rc = sb_fail(err, errno, "write the trace '%s'", path);
-
+	struct sb_json json = begin(&w->line);
+	put_int(&json, "sidebundle-trace", 1);
+	put_header(&json, header);
+	put_commands(&json, header);
+	int rc = finish(w, &json, err);
+	if (rc == 0 && fflush(w->out) != 0)
+		rc = sb_fail(err, errno, "write the trace");
+	if (rc < 0) {
 		fclose(w->out);
-		return rc;
+		sb_buf_free(&w->line);
+		return sb_wrap(err, "'%s'", path);
 	}
 	*ret = sb_steal_ptr(w);
 	return 0;
@@ -190,97 +172,124 @@ int sb_trace_create(const char *path, const struct sb_trace_header *header,
 int sb_trace_put_process(struct sb_trace_writer *w, const struct sb_trace_process *p,
 			 struct sb_err *err)
 {
-	fprintf(w->out, "{\"process\":%" PRIu32 ",\"parent\":", p->id);
+	struct sb_json json = begin(&w->line);
+
+	put_int(&json, "process", p->id);
+	sb_json_key(&json, "parent");
 	if (p->parent < 0)
-		fputs("null", w->out);
+		sb_json_null(&json);
 	else
-		fprintf(w->out, "%" PRId64, p->parent);
-	fprintf(w->out, ",\"pid\":%d,\"ppid\":%d,\"forked\":%s", (int)p->pid, (int)p->ppid,
-		p->forked ? "true" : "false");
-	put_nullable(w->out, "exe", p->exe);
-	put_nullable(w->out, "cwd", p->cwd);
-	put_list(w->out, "argv", p->argv);
+		sb_json_int(&json, p->parent);
+	put_int(&json, "pid", p->pid);
+	put_int(&json, "ppid", p->ppid);
+	put_bool(&json, "forked", p->forked);
+	put(&json, "exe", p->exe);
+	put(&json, "cwd", p->cwd);
+	put_list(&json, "argv", p->argv);
 	if (p->command)
-		fprintf(w->out, ",\"command\":%" PRIu32, p->command);
-	fputs("}\n", w->out);
+		put_int(&json, "command", p->command);
 	w->processes++;
-	return check(w, err);
+	return finish(w, &json, err);
 }
 
-void sb_trace_print_event(FILE *out, const struct sb_event *ev)
+void sb_trace_event_json(struct sb_json *json, const struct sb_event *ev)
 {
-	put(out, "{\"event\":\"");
-	put(out, sb_kind_name(ev->kind));
-	put(out, "\",\"process\":");
-	put_number(out, ev->process);
-	put_nullable(out, "path", ev->path);
-	put_nullable(out, "real", ev->real);
-	put(out, ",\"outcome\":");
+	put(json, "event", sb_kind_name(ev->kind));
+	put_int(json, "process", ev->process);
+	put(json, "path", ev->path);
+	put(json, "real", ev->real);
+	sb_json_key(json, "outcome");
 	if (ev->outcome == SB_OUTCOME_UNKNOWN)
-		put(out, "null");
+		sb_json_null(json);
 	else
-		fprintf(out, "%d", ev->outcome);
+		sb_json_int(json, ev->outcome);
 	if (ev->kind == SB_WRITE) {
-		put(out, ",\"op\":\"");
-		put(out, sb_op_name(ev->op));
-		put(out, "\",\"existed\":");
-		put(out, ev->existed == SB_YES ? "true" : ev->existed == SB_NO ? "false" : "null");
+		put(json, "op", sb_op_name(ev->op));
+		sb_json_key(json, "existed");
+		if (ev->existed == SB_YES || ev->existed == SB_NO)
+			sb_json_bool(json, ev->existed == SB_YES);
+		else
+			sb_json_null(json);
 	}
 	if (ev->by)
-		put_nullable(out, "by", ev->by);
-	put_nullable(out, "backend", ev->backend);
-	put(out, ",\"count\":");
-	put_number(out, ev->count);
-	put(out, "}\n");
+		put(json, "by", ev->by);
+	put(json, "backend", ev->backend);
+	put_int(json, "count", (int64_t)ev->count);
 }
 
 int sb_trace_put_event(struct sb_trace_writer *w, const struct sb_event *ev, struct sb_err *err)
 {
-	sb_trace_print_event(w->out, ev);
+	struct sb_json json = begin(&w->line);
+
+	sb_trace_event_json(&json, ev);
 	w->events++;
-	return check(w, err);
+	return finish(w, &json, err);
 }
 
 /* 64-bit numbers are strings: many readers of JSON hold numbers as doubles. */
+static void put_digits(struct sb_json *json, const char *key, uint64_t n)
+{
+	char digits[24];
+
+	(void)snprintf(digits, sizeof digits, "%" PRIu64, n);
+	put(json, key, digits);
+}
+
 int sb_trace_put_file(struct sb_trace_writer *w, const struct sb_trace_file *f, struct sb_err *err)
 {
-	fputs("{\"file\":", w->out);
-	sb_json_string(w->out, f->path);
-	fprintf(w->out,
-		",\"dev\":\"%" PRIu64 "\",\"ino\":\"%" PRIu64 "\",\"size\":\"%" PRIu64
-		"\",\"mtime\":\"%" PRId64 ".%09" PRIu32 "\",\"mode\":%" PRIu32 "}\n",
-		f->dev, f->ino, f->size, f->mtime, f->mtime_ns, f->mode);
+	struct sb_json json = begin(&w->line);
+	char mtime[40];
+
+	(void)snprintf(mtime, sizeof mtime, "%" PRId64 ".%09" PRIu32, f->mtime, f->mtime_ns);
+	put(&json, "file", f->path);
+	put_digits(&json, "dev", f->dev);
+	put_digits(&json, "ino", f->ino);
+	put_digits(&json, "size", f->size);
+	put(&json, "mtime", mtime);
+	put_int(&json, "mode", f->mode);
 	w->files++;
-	return check(w, err);
+	return finish(w, &json, err);
 }
 
 int sb_trace_flush(struct sb_trace_writer *w, struct sb_err *err)
 {
-	/* It has told by its error, which stays, what check() looks for. */
+	/* It tells by its error, which stays. */
 	(void)fflush_unlocked(w->out);
-	return check(w, err);
+	return ferror(w->out) ? sb_fail(err, errno ? errno : EIO, "write the trace") : 0;
+}
+
+static void put_end(struct sb_json *json, const struct sb_trace_writer *w,
+		    const struct sb_trace_end *end)
+{
+	put_bool(json, "end", true);
+	put_int(json, "status", end->status);
+	put_int(json, "processes", (int64_t)w->processes);
+	put_int(json, "events", (int64_t)w->events);
+	put_int(json, "files", (int64_t)w->files);
+	put_int(json, "lost", (int64_t)end->lost);
+	sb_json_key(json, "blind");
+	sb_json_open(json, '[');
+	for (size_t i = 0; i < end->blind_count; i++) {
+		const struct sb_trace_blind *b = &end->blind[i];
+
+		sb_json_open(json, '{');
+		put(json, "why", sb_blind_name(b->blind));
+		put(json, "path", b->path);
+		put_int(json, "count", (int64_t)b->count);
+		sb_json_shut(json, '}');
+	}
+	sb_json_shut(json, ']');
 }
 
 int sb_trace_close(struct sb_trace_writer *w, const struct sb_trace_end *end, struct sb_err *err)
 {
-	FILE *out = w->out;
-	int rc;
+	struct sb_json json = begin(&w->line);
 
-	fprintf(out,
-		"{\"end\":true,\"status\":%d,\"processes\":%" PRIu64 ",\"events\":%" PRIu64
-		",\"files\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"blind\":[",
-		end->status, w->processes, w->events, w->files, end->lost);
-	for (size_t i = 0; i < end->blind_count; i++) {
-		const struct sb_trace_blind *b = &end->blind[i];
-
-		fprintf(out, "%s{\"why\":\"%s\"", i ? "," : "", sb_blind_name(b->blind));
-		put_nullable(out, "path", b->path);
-		fprintf(out, ",\"count\":%" PRIu64 "}", b->count);
-	}
-	fputs("]}\n", out);
-	rc = check(w, err);
-	if (fclose(out) != 0 && rc == 0)
+	put_end(&json, w, end);
+	int rc = finish(w, &json, err);
+	if (fclose(w->out) != 0 && rc == 0)
 		rc = sb_fail(err, errno, "write the trace");
+	sb_buf_free(&w->line);
 	free(w);
 	return rc;
 }
@@ -295,5 +304,6 @@ void sb_trace_abandon(struct sb_trace_writer *w)
 	if (!w)
 		return;
 	fclose(w->out);
+	sb_buf_free(&w->line);
 	free(w);
 }

@@ -3,11 +3,8 @@
  */
 #pragma once
 
-#include <stdio.h>
-
+#include "common/json.h"
 #include "tracer/event.h"
 
-/* A byte string: a JSON string where it is UTF-8, else {"hex": "..."}. */
-void sb_json_string(FILE *out, const char *s);
-/* One event as its line in the trace file, newline included. */
-void sb_trace_print_event(FILE *out, const struct sb_event *ev);
+/* The members of an event's line in the trace file; the object is open. */
+void sb_trace_event_json(struct sb_json *json, const struct sb_event *ev);

@@ -1,4 +1,5 @@
 /* The engine over real processes, and the run in a process of its own. */
+#include <stdio.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include "tracer/apart.h"
 #include "tracer/ptrace.h"
 #include "tracer/trace.h"
-#include "tracer/trace_write.h"
 
 static struct sb_child child;
 static char path[] = "/tmp/sb-ptrace.XXXXXX";
