@@ -83,10 +83,31 @@ static int write_entries(const struct sb_draft *draft, const char *launcher, int
 	return set_time(to, first, &draft->newest, err);
 }
 
+/*
+ * Directories that the user keeps from others. The bundle's own can be entered by all, as it is for
+ * any user; but sockets, keys and databases are refused by their programs in such ones.
+ */
+static const char **private_dirs(const struct sb_fileset *set)
+{
+	const char **list = calloc(set->count + 1, sizeof *list);
+	size_t n = 0;
+
+	for (size_t i = 0; list && i < set->count; i++) {
+		const struct sb_item *item = &set->items[i];
+
+		if (item->type == SB_ITEM_DIR && item->source && item->path[1] &&
+		    item->st.st_uid == geteuid() && !(item->st.st_mode & 07))
+			list[n++] = item->path;
+	}
+	return list;
+}
+
 static int write_plan(const struct sb_draft *draft, const struct sb_bundle_spec *spec, int libexec,
 		      char *ret_hash, struct sb_err *err)
 {
+	auto_free const char **private = private_dirs(draft->set);
 	struct sb_plan plan = {.mode = spec->run_mode,
+			       .private_dirs = private,
 			       .kernel = draft->kernel,
 			       .cpu = draft->cpu,
 			       .binds = spec->binds,
@@ -97,7 +118,8 @@ static int write_plan(const struct sb_draft *draft, const struct sb_bundle_spec 
 			       .entries = draft->entries,
 			       .count = draft->entry_count};
 	auto_buf bytes = SB_BUF_INIT;
-	int rc = sb_plan_write(&plan, &bytes, err);
+	int rc = private ? sb_plan_write(&plan, &bytes, err)
+			 : sb_fail(err, ENOMEM, "write the launch plan");
 
 	if (rc < 0)
 		return rc;

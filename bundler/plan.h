@@ -10,6 +10,8 @@
  *   cpu x86-64-vN      and the processor's level
  *   bind SRC           a directory or file of the target to bind, and
  *   bind-at DST        where (both repeated, one after the other)
+ *   private DIR          a directory that was its owner's alone, as some programs want it: so is
+ *                        a replay's, where it lies in what the program may write to (repeated)
  *   home no            the user's home is not bound, unless asked for at launch
  *   net no             no network, unless asked for at launch
  *   set K=V              environment that every entry gets, replacing the user's

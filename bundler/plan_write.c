@@ -46,6 +46,7 @@ int sb_plan_write(const struct sb_plan *plan, struct sb_buf *ret, struct sb_err 
 		pair(&w, "bind", plan->binds[i]);
 		pair(&w, "bind-at", plan->binds_at[i]);
 	}
+	pairs(&w, "private", plan->private_dirs);
 	pair(&w, "home", plan->no_home ? "no" : NULL);
 	pair(&w, "net", plan->no_net ? "no" : NULL);
 	pairs(&w, "set", plan->set);

@@ -19,6 +19,7 @@ struct sb_plan {
 	const char *mode;
 	const char *kernel, *cpu;		    /* what the programs need */
 	const char *const *binds, *const *binds_at; /* of the same length */
+	const char *const *private_dirs;
 	bool no_home, no_net;
 	const char *const *set;
 	const struct sb_plan_entry *entries;

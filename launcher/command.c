@@ -90,6 +90,25 @@ static int join_path(const struct launch_entry *entry, char *const *environment,
 	return rc;
 }
 
+const char *launch_command_home(const struct launch_entry *entry, char *const *environment)
+{
+	const char *bind = value_of(environment, SIZE_MAX, "SIDEBUNDLE_BIND=");
+	const char *recorded = value_of((char *const *)entry->env.items, entry->env.count, "HOME=");
+
+	return entry->cwd && recorded && !(bind && lists(bind, "home", 4))
+		       ? recorded
+		       : value_of(environment, SIZE_MAX, "HOME=");
+}
+
+/* It tells of a directory that a replay does not start in, or does not have. */
+static bool is_stale(const struct launch_entry *entry, char *const *environment,
+		     const char *assignment)
+{
+	return (entry->cwd && strncmp(assignment, "PWD=", 4) == 0) ||
+	       (strncmp(assignment, "HOME=", 5) == 0 &&
+		launch_command_home(entry, environment) != assignment + 5);
+}
+
 int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
 		       char *const *environment, bool host_libraries, struct sb_buf *ret_path,
 		       struct sb_strings *ret, struct sb_err *err)
@@ -99,14 +118,11 @@ int launch_command_env(const struct launch_plan *plan, const struct launch_entry
 	if (rc == 0 && ret_path->len && !has(&plan->set, ret_path->s))
 		rc = sb_strings_add(ret, ret_path->s);
 
-	for (size_t i = 0; environment[i] && rc == 0; i++) {
-		/* PWD tells of a directory that a replay does not start in. */
-		bool stale = entry->cwd && strncmp(environment[i], "PWD=", 4) == 0;
-
-		if (!stale && !has(&plan->set, environment[i]) &&
+	for (size_t i = 0; environment[i] && rc == 0; i++)
+		if (!is_stale(entry, environment, environment[i]) &&
+		    !has(&plan->set, environment[i]) &&
 		    !(ret_path->len && same_name(environment[i], "PATH=")))
 			rc = sb_strings_add(ret, environment[i]);
-	}
 	for (size_t i = 0; i < plan->set.count && rc == 0; i++)
 		rc = sb_strings_add(ret, plan->set.items[i]);
 	for (size_t i = 0; i < entry->env.count && rc == 0; i++) {

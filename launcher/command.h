@@ -25,11 +25,17 @@ const char *launch_command_name(const struct launch_entry *entry, char *const *a
 const char *launch_command_file(const struct launch_entry *entry);
 
 /*
+ * HOME as the program is to see it: a replay has the recorded home, since the user's is not there,
+ * unless SIDEBUNDLE_BIND asks for it. NULL: none.
+ */
+const char *launch_command_home(const struct launch_entry *entry, char *const *environment);
+
+/*
  * The user's environment, with the plan's `set` replacing and the entry's recorded variables where
- * the user has none; of a replay PWD is the recorded one, and PATH begins with the recorded one,
- * since everybody has one: it is kept in *ret_path, as long as the list. `host_libraries`: the
- * program starts others of this machine, which the recorded variables of the dynamic linker would
- * lead astray: they are left out.
+ * the user has none; of a replay PWD and HOME are the recorded ones, and PATH begins with the
+ * recorded one, since everybody has one: it is kept in *ret_path, as long as the list.
+ * `host_libraries`: the program starts others of this machine, which the recorded variables of the
+ * dynamic linker would lead astray: they are left out.
  */
 int launch_command_env(const struct launch_plan *plan, const struct launch_entry *entry,
 		       char *const *environment, bool host_libraries, struct sb_buf *ret_path,

@@ -47,6 +47,25 @@ static int add_dir(struct launch_ops *ops, struct sb_buf *told, const char *dir,
 	return launch_ops_add(ops, &op, err);
 }
 
+/* Of those that are copied. */
+static int add_private(const struct launch_request *request, struct launch_ops *ops,
+		       struct sb_err *err)
+{
+	const struct sb_strings *list = &request->plan->private_dirs;
+	size_t copies = ops->count;
+	int rc = 0;
+
+	for (size_t i = 0; i < list->count && rc == 0; i++)
+		for (size_t j = 0; j < copies && rc == 0; j++) {
+			struct launch_op op = {.kind = LAUNCH_DIR, .mode = 0700, .exact = true};
+
+			op.dest = (char *)list->items[i];
+			if (sb_path_below(op.dest, ops->items[j].dest))
+				rc = launch_ops_add(ops, &op, err);
+		}
+	return rc;
+}
+
 static int plan(const struct launch_request *request, struct launch_ops *ops, struct sb_buf *told,
 		struct sb_err *err)
 {
@@ -60,7 +79,7 @@ static int plan(const struct launch_request *request, struct launch_ops *ops, st
 		if (dir[1] && (stat(dir, &st) < 0 || has_files(request, dir)))
 			rc = add_dir(ops, told, dir, err);
 	}
-	return rc;
+	return rc < 0 ? rc : add_private(request, ops, err);
 }
 
 static int make(const struct launch_request *request, const struct launch_ops *ops,

@@ -237,13 +237,24 @@ static bool has_point(const struct launch_layer *layer, const struct launch_ops 
 	return false;
 }
 
+static int make_private(const struct launch_layer *layer, const struct launch_op *op,
+			struct sb_err *err)
+{
+	int rc = make_dir(layer, op->dest, op->mode, err);
+
+	if (rc == 0 && fchmodat(layer->upper, launch_inside(op->dest), op->mode, 0) < 0)
+		rc = sb_fail(err, errno, "set the mode of '%s' in the writable layer", op->dest);
+	return rc;
+}
+
 static int make(const struct launch_layer *layer, const struct launch_op *op, struct sb_err *err)
 {
 	if (op->point && layer->points >= 0)
 		return make_point(layer, op, err);
 	switch (op->kind) {
 	case LAUNCH_DIR:
-		return make_dir(layer, op->dest, op->mode, err);
+		return op->exact ? make_private(layer, op, err)
+				 : make_dir(layer, op->dest, op->mode, err);
 	case LAUNCH_FILE:
 	case LAUNCH_TEXT:
 		return make_file(layer, op, err);

@@ -32,6 +32,7 @@ struct launch_op {
 	bool optional; /* a refusal is no failure */
 	bool point; /* nothing but a place to mount on, or a link: one of many, and not written to
 		     */
+	bool exact; /* a LAUNCH_DIR that has `mode` where the payload has it, too */
 	mode_t mode;
 	char *source;
 	char *dest;

@@ -27,6 +27,7 @@ static const struct key plan_keys[] = {
 	{"cpu", FORM_NAME, false, offsetof(struct launch_plan, cpu)},
 	{"bind", FORM_PATH, true, offsetof(struct launch_plan, binds)},
 	{"bind-at", FORM_PATH, true, offsetof(struct launch_plan, binds_at)},
+	{"private", FORM_PATH, true, offsetof(struct launch_plan, private_dirs)},
 	{"home", FORM_NO, false, offsetof(struct launch_plan, home)},
 	{"net", FORM_NO, false, offsetof(struct launch_plan, net)},
 	{"set", FORM_ASSIGNMENT, true, offsetof(struct launch_plan, set)},
@@ -263,6 +264,7 @@ void launch_plan_free(struct launch_plan *plan)
 		sb_strings_free(&e->writable);
 	}
 	sb_strings_free(&plan->set);
+	sb_strings_free(&plan->private_dirs);
 	sb_strings_free(&plan->binds);
 	sb_strings_free(&plan->binds_at);
 	free(plan->entries);

@@ -23,7 +23,7 @@ struct launch_plan {
 	const char *kernel, *cpu;	   /* NULL: nothing needed */
 	const char *home, *net;		   /* "no", or NULL */
 	struct sb_strings binds, binds_at; /* as many of each */
-	struct sb_strings set;
+	struct sb_strings set, private_dirs;
 	struct launch_entry *entries;
 	size_t count;
 	char *bytes;

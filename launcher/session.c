@@ -28,7 +28,7 @@ static int plan_view(const struct launch_request *request, struct launch_session
 		.plan = request->plan,
 		.bind = launch_variable(request, "SIDEBUNDLE_BIND"),
 		.cwd = request->cwd,
-		.home = launch_variable(request, "HOME"),
+		.home = launch_command_home(request->entry, request->environment),
 		.tmpdir = launch_variable(request, "TMPDIR"),
 		.user = user ? user : launch_variable(request, "USER"),
 		.uid = geteuid(),

@@ -84,6 +84,15 @@ static int recorded_directories(const struct launch_view *view, struct launch_op
 	}
 	if (!entry->cwd)
 		return 0;
+	for (size_t i = 0; view->plan && i < view->plan->private_dirs.count; i++) {
+		struct launch_op op = {
+			.kind = LAUNCH_DIR, .mode = 0700, .exact = true, .optional = true};
+
+		op.dest = (char *)view->plan->private_dirs.items[i];
+		int rc = launch_view_add(view, ops, &op, err);
+		if (rc < 0)
+			return rc;
+	}
 	struct launch_op op = {.kind = LAUNCH_DIR, .mode = 0755, .dest = (char *)entry->cwd};
 	int rc = launch_view_add(view, ops, &op, err);
 	return rc < 0 ? rc : 0;

@@ -24,6 +24,30 @@ tmp=$(mktemp -d /tmp/sidebundle-case.XXXXXX)
 check "a project under /tmp" place "$tmp/project"
 rm -rf "$tmp"
 
+# Whose directory others can enter, some programs do not use: tmux, ssh, postgres.
+private_directory() {
+	mkdir -p "$SB_WORK/own" && cd "$SB_WORK/own" || return 1
+	mkdir -p keys/group keys/open && echo 'secret' >keys/file && chmod 700 keys && chmod 750 keys/group || return 1
+	make_here sh -c 'cat keys/file; stat -c %a keys keys/group keys/open; echo made >keys/new; cat keys/new' ||
+		return 1
+	[ "$(SIDEBUNDLE_RUN_MODE=$1 as_other_machine bare "$SB_WORK/b" /b /b/bin/sh)" = \
+		$'secret\n700\n700\n755\nmade' ] || {
+		SIDEBUNDLE_RUN_MODE=$1 as_other_machine bare "$SB_WORK/b" /b /b/bin/sh
+		return 1
+	}
+}
+check "a directory that is its owner's alone" private_directory namespace
+check "in host mode, too" private_directory host
+
+recorded_home() {
+	mkdir -p "$SB_WORK/at/home" && cd "$SB_WORK/at" || return 1
+	echo 'of the traced' >home/.conf
+	HOME=$PWD/home make_here sh -c 'cat ~/.conf; touch ~/new' || return 1
+	[ "$(HOME=/elsewhere SIDEBUNDLE_RUN_MODE=$1 as_other_machine bare "$SB_WORK/b" /b /b/bin/sh)" = 'of the traced' ]
+}
+check "the home that was the traced command's" recorded_home namespace
+check "in host mode, too" recorded_home host
+
 git_status() {
 	mkdir "$SB_WORK/repo" && cd "$SB_WORK/repo" || return 1
 	git init -q . && git config user.email a@example.org && git config user.name A

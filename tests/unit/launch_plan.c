@@ -276,6 +276,46 @@ Test(launch_plan, replays_with_the_recorded_directory)
 	launch_plan_free(&plan);
 }
 
+/* The user's home is not in the view, unless it is asked for. */
+Test(launch_plan, replays_with_the_recorded_home)
+{
+	static const char recorded[] = HEAD MODE ENTRY "env\0"
+						       "HOME=/home/rec\0"
+						       "cwd\0"
+						       "/w\0" END;
+	static const char without[] = HEAD MODE ENTRY "cwd\0"
+						      "/w\0" END;
+	static const char plain[] = HEAD MODE ENTRY "env\0"
+						    "HOME=/home/rec\0" END;
+	static const struct {
+		const char *bytes;
+		size_t size;
+		const char *bind, *wanted;
+	} cases[] = {
+		{recorded, sizeof recorded, "SIDEBUNDLE_BIND=cwd:/home", "HOME=/home/rec"},
+		{recorded, sizeof recorded, "SIDEBUNDLE_BIND=tmp:home", "HOME=/home/me"},
+		{without, sizeof without, "X=", "HOME=/home/me"},
+		{plain, sizeof plain, "X=", "HOME=/home/me"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *const user[] = {"HOME=/home/me", (char *)cases[i].bind, NULL};
+		struct sb_strings env = {NULL, 0, 0};
+		auto_buf path = SB_BUF_INIT;
+		struct launch_plan plan;
+		struct sb_err err = SB_ERR_INIT;
+
+		cr_assert_eq(parse(cases[i].bytes, cases[i].size, &plan, &err), 0, "%s", err.msg);
+		cr_assert_eq(
+			launch_command_env(&plan, plan.entries, user, false, &path, &env, &err), 0);
+		cr_expect_eq(env.count, 2, "case %zu", i);
+		cr_expect(list_has(&env, cases[i].wanted), "case %zu", i);
+		cr_expect_str_eq(launch_command_home(plan.entries, user), cases[i].wanted + 5);
+		sb_strings_free(&env);
+		launch_plan_free(&plan);
+	}
+}
+
 /* Everybody has a PATH: it is where the replay's own programs are that counts, and comes first. */
 Test(launch_plan, replays_with_the_recorded_path_first)
 {
