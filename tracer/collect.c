@@ -362,6 +362,11 @@ static void report_lost(struct sb_collector *c)
 
 	if (sandboxed > lost)
 		sandboxed = lost;
+	/* How many they were, nobody can tell. */
+	if (sb_log_is_cut(c->log)) {
+		sb_log(SB_LOG_WARN, "a program cut the log short: events are lost");
+		lost++;
+	}
 	if (sandboxed)
 		sb_sink_blind(c->sink, SB_BLIND_SANDBOX, NULL, sandboxed);
 	if (lost > sandboxed)

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "tracer/libctext.h"
+#include "tracer/mapped.h"
 
 #define DIR_PREFIX "sidebundle-log-"
 /* Chunks are mapped in pieces of this many: few mappings, and little address space at a time. */
@@ -33,7 +34,7 @@
 
 struct piece {
 	uint64_t number;
-	char *memory;
+	struct sb_mapped mapped;
 	unsigned used; /* chunks mapped and not released */
 	struct piece *next;
 };
@@ -42,6 +43,8 @@ struct sb_log_file {
 	int fd;
 	struct sb_buf dir, path, modules;
 	struct sb_log_header *head;
+	struct sb_mapped head_mapped;
+	volatile sig_atomic_t cut; /* somebody made the file shorter than it was */
 	uint64_t allocated;
 	uint64_t seen; /* claimed, when storage was last looked after */
 	size_t ahead;
@@ -188,6 +191,11 @@ static int open_file(struct sb_log_file *log, struct sb_err *err)
 		log->head = NULL;
 		return sb_fail(err, errno, "map '%s'", fresh.s);
 	}
+	log->head_mapped = (struct sb_mapped){.memory = (char *)log->head,
+					      .size = SB_LOG_HEADER,
+					      .prot = PROT_READ | PROT_WRITE,
+					      .cut = &log->cut};
+	sb_mapped_add(&log->head_mapped);
 	log->head->magic = SB_LOG_MAGIC;
 	log->head->version = SB_LOG_VERSION;
 	log->head->chunk_size = SB_CHUNK;
@@ -257,6 +265,13 @@ int sb_log_make(const char *modules, struct sb_log_file **ret, struct sb_err *er
 	return rc;
 }
 
+static void drop_piece(struct piece *p)
+{
+	sb_mapped_remove(&p->mapped);
+	(void)munmap(p->mapped.memory, PIECE_SIZE);
+	free(p);
+}
+
 void sb_log_free(struct sb_log_file *log)
 {
 	if (!log)
@@ -276,10 +291,10 @@ void sb_log_free(struct sb_log_file *log)
 	while (log->pieces) {
 		struct piece *next = log->pieces->next;
 
-		(void)munmap(log->pieces->memory, PIECE_SIZE);
-		free(log->pieces);
+		drop_piece(log->pieces);
 		log->pieces = next;
 	}
+	sb_mapped_remove(&log->head_mapped);
 	if (log->head)
 		(void)munmap(log->head, SB_LOG_HEADER);
 	if (log->fd >= 0)
@@ -308,6 +323,11 @@ const char *sb_log_dir(const struct sb_log_file *log)
 const char *sb_log_modules(const struct sb_log_file *log)
 {
 	return log->modules.s;
+}
+
+bool sb_log_is_cut(const struct sb_log_file *log)
+{
+	return log->cut;
 }
 
 /* --- chunks ----------------------------------------------------------------------------------- */
@@ -385,8 +405,7 @@ static void drop_unused(struct sb_log_file *log)
 			continue;
 		}
 		*link = p->next;
-		(void)munmap(p->memory, PIECE_SIZE);
-		free(p);
+		drop_piece(p);
 	}
 }
 
@@ -410,11 +429,14 @@ struct sb_chunk *sb_log_chunk(struct sb_log_file *log, uint64_t number)
 			(void)munmap(memory, PIECE_SIZE);
 			return NULL;
 		}
-		*p = (struct piece){.number = at, .memory = memory, .next = log->pieces};
+		*p = (struct piece){.number = at, .next = log->pieces};
+		p->mapped = (struct sb_mapped){
+			.memory = memory, .size = PIECE_SIZE, .prot = PROT_READ, .cut = &log->cut};
+		sb_mapped_add(&p->mapped);
 		log->pieces = p;
 	}
 	p->used++;
-	return (struct sb_chunk *)(p->memory + number % PIECE * SB_CHUNK);
+	return (struct sb_chunk *)(p->mapped.memory + number % PIECE * SB_CHUNK);
 }
 
 void sb_log_release(struct sb_log_file *log, uint64_t number)

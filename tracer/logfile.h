@@ -34,6 +34,9 @@ const char *sb_log_dir(const struct sb_log_file *log);
 /* The modules' directory as LD_PRELOAD can name it. */
 const char *sb_log_modules(const struct sb_log_file *log);
 
+/* Somebody made the file shorter than it was: what was in there is lost, and read as zeroes. */
+bool sb_log_is_cut(const struct sb_log_file *log);
+
 /* Chunks that were handed out: never more than have storage, whatever a tracee wrote there. */
 uint64_t sb_log_claimed(struct sb_log_file *log);
 /* Keeps storage ahead of the tracees, more of it the faster they claim. False: no more to be had.

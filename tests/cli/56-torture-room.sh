@@ -77,3 +77,13 @@ check "installed below a colon" odd_prefix "with:colon" prefix-colon 0 "$T/storm
 check "installed below a dollar sign" odd_prefix "with\$LIB" prefix-dollar 0 "$T/storm" 20 5 "$T/opens" "$d"
 
 check "no log is left behind" no_stale_log
+
+# Whoever is traced may write to the log, and make it shorter.
+cut_short() {
+	# shellcheck disable=SC2016 # for the traced shell
+	sidebundle trace -b audit -o cut.trace -- sh -c 'cat /etc/hostname; sleep 0.1
+		exec truncate -s 0 "$(grep -o "/[^ ]*sidebundle-log[^ ]*/log" /proc/$$/maps | head -n1)"' >/dev/null 2>cut.says || return 1
+	grep -q 'a program cut the log short' cut.says && tail -n1 cut.trace | grep -q '"end":true.*"why":"lost"' &&
+		sidebundle show cut.trace --format paths | grep -qx /etc/hostname
+}
+check "a log that a program makes shorter" cut_short

@@ -61,6 +61,39 @@ Test(collect_hostile, changed_behind_our_back)
 	sb_trace_free(t);
 }
 
+/* Cut short under our eyes: what is missing is lost, and that is all. */
+Test(collect_hostile, cut_short)
+{
+	static const off_t sizes[] = {SB_LOG_HEADER + SB_CHUNK / 2, 4096, 0};
+	struct writer w = claim(0, getpid()), x = claim(0, getpid());
+
+	hello(&w, "/");
+	put(&w, &(struct sb_rec){.kind = SB_OPEN, .strings = 1}, TEXT("/before"));
+	hello(&x, "/");
+	sb_collector_poll(collector);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		cr_assert(eq(int, truncate(sb_log_path(the_log), sizes[i]), 0));
+		sb_collector_poll(collector);
+	}
+	struct sb_trace *t = finish();
+	cr_expect(find(t, "/before") != NULL);
+	cr_expect(eq(u64, t->end.lost, 1));
+	sb_trace_free(t);
+}
+
+/* Every other cause of that signal is no business of the log's. */
+Test(collect_hostile, another_files_end, .signal = SIGBUS)
+{
+	char *memory;
+	int fd = open(trace_path, O_RDWR);
+
+	cr_assert(eq(int, ftruncate(fd, 4096), 0));
+	memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	cr_assert(memory != MAP_FAILED);
+	cr_assert(eq(int, ftruncate(fd, 0), 0));
+	cr_assert(eq(int, *(volatile char *)memory, 0));
+}
+
 /* Random bytes everywhere: read to the end, whatever comes of it. */
 Test(collect_hostile, noise)
 {
