@@ -42,6 +42,7 @@ void sb_again(const struct sb_env_want *want)
 		link[n > 0 ? n : 0] = 0;
 		name = same_as_self(link) ? link : SELF;
 	}
-	/* Not by the bypass: a guard is told of it by the kernel. */
-	(void)sb_arch_syscall(SYS_execve, (long)name, (long)sb_image.argv, (long)envp, 0, 0, 0);
+	/* Not by the bypass: a guard is told of it by the kernel, and what it is by SB_AGAIN. */
+	(void)sb_arch_syscall(SYS_execve, (long)name, (long)sb_image.argv, (long)envp, 0, 0,
+			      (long)SB_AGAIN);
 }

@@ -369,6 +369,9 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 
 	if (image->greeted)
 		return;
+	const struct image_exec *made_by =
+		rec->head.arg ? images_exec(&c->images, rec->head.arg) : &c->root;
+	struct image *before = rec->head.dirfd != 1 && made_by ? made_by->heard : NULL;
 	/* One image was made so; more that bear its token were given its environment. */
 	const struct image_exec *exec =
 		rec->head.dirfd != 1 ? images_exec(&c->images, rec->head.arg) : NULL;
@@ -388,9 +391,12 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	/* The strings end with the list that argv is. */
 	rec->strings[rec->string_count < RECORD_STRINGS ? rec->string_count : RECORD_STRINGS - 1] =
 		NULL;
-	if (c->number)
+	if (c->number) {
 		number_greeted(c, image, parent == image ? NULL : parent, passed_by);
-	else if (!again)
+		/* Who shares the trace knows it for the image that it was. */
+		if (before && before->numbered && before->process == image->process)
+			before->continued = true;
+	} else if (!again)
 		tell_process(c, image, parent == image ? NULL : parent);
 }
 

@@ -40,6 +40,7 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 	struct sb_watch_spec spec = {
 		.sink = g->spec.sink,
 		.backend = g->spec.backend,
+		.with_modules = g->spec.let_pass,
 		.no_new_privs = sb_notify_unprivileged(g->notify),
 		.done = g->spec.done,
 		.arg = g->spec.arg,

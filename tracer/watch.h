@@ -35,6 +35,8 @@ struct sb_watch_spec {
 	const char *backend; /* static: who saw it */
 	/* Or as good as: set-id programs run without their privilege. A blind spot. */
 	bool no_new_privs;
+	/* The processes have modules of ours: an exec that bears SB_AGAIN makes no new image. */
+	bool with_modules;
 	/* No more is heard of this image here. NULL: then that is all that there is of it. */
 	void (*done)(void *arg, uint32_t number);
 	/* For who keeps books of his own: both may be NULL. */

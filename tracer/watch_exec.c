@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tracer/watch_private.h"
+#include "tracer/wire.h"
 
 /* The kernel follows no more first lines than this. */
 #define SCRIPTS_MOST 5
@@ -165,6 +166,11 @@ void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid)
 	leader->exec = NULL;
 	uint32_t before = watch_number(w, p, NULL);
 	watch_only_leader(w, p);
+	if (call && w->spec.with_modules && call->call.args[5] == SB_AGAIN) {
+		forget_image(p);
+		watch_give_call(w, call);
+		return;
+	}
 	if (call && call->names[0].there) {
 		call->number = before;
 		watch_tell_privilege(w, call);

@@ -68,6 +68,10 @@
 #error "no bypass for this machine: see tracer/wire.h"
 #endif
 
+/* The same of the exec by which the audit module has an image begin once more, which passes no
+ * filter: the image is still the one that it was. */
+#define SB_AGAIN 0x6a1d9be37c0f5825
+
 /* What an exec hook learned about a program file, for all who exec it later: see `info` bits. */
 struct sb_log_prog {
 	uint64_t key;  /* sb_hash-like of dev, ino, size, mtime, ctime; 0 free; stored last, once */

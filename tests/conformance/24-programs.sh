@@ -85,6 +85,10 @@ told_once() {
 	local twice
 	twice=$(grep '"event"' tls65536.trace | sed 's/,"count":[0-9]*}$//' | sort | uniq -d)
 	[ -z "$twice" ] || { echo "stands twice: $twice"; return 1; }
+	[ "$(grep -c '^{"process":.*"exe":"[^"]*/tls65536"' tls65536-child.trace)" = 1 ] || {
+		sidebundle show --tree tls65536-child.trace
+		return 1
+	}
 }
 check "what an image that began again did is told once" told_once
 build libhuge.so tls gcc -DLIBRARY -DROOM=1200000 -shared -fPIC &&
