@@ -81,6 +81,9 @@ static bool is_linkers(const char *path)
 	return sb_starts(path, "/etc/ld");
 }
 
+static long redirect(struct sb_call *c, const struct sb_shape *s, const char *path,
+		     unsigned long how);
+
 static long redirect_found(struct sb_call *c, const struct sb_shape *s, struct sb_place *place,
 			   unsigned long flags, unsigned long how)
 {
@@ -101,6 +104,30 @@ static long redirect_found(struct sb_call *c, const struct sb_shape *s, struct s
 	return make_in_payload(c, s, place);
 }
 
+/*
+ * What has to do with copies, as said in redirect/settle.c; SB_GATE_PASS: it has not. `how` of who
+ * asks: the call is made here, as its name is another.
+ */
+__attribute__((noinline)) static long in_copies(const struct sb_call *c, const struct sb_shape *s,
+						const char *path, unsigned long how)
+{
+	char room[SB_PATH_MAX];
+	struct sb_call other = *c;
+	unsigned long flags = sb_flags_of(c, s);
+	/* What is to be new is not a link, wherever that leads. */
+	bool copy, fresh = s->kind == SB_OPEN && flags & O_CREAT && flags & O_EXCL;
+	const char *to =
+		sb_settle(sb_dirfd_of(c, s), path, !fresh && sb_follows(s, flags), room, &copy);
+
+	if (!to)
+		return (long)SB_GATE_PASS;
+	other.args[s->path] = (long)to;
+	if (copy)
+		return sb_make(&other);
+	long rc = redirect(&other, s, to, how);
+	return rc == (long)SB_GATE_PASS || rc == (long)SB_GATE_AGAIN ? sb_make(&other) : rc;
+}
+
 static long redirect_absent(struct sb_call *c, const struct sb_shape *s,
 			    const struct sb_place *place, const char *path, unsigned long flags,
 			    unsigned long how)
@@ -113,6 +140,13 @@ static long redirect_absent(struct sb_call *c, const struct sb_shape *s,
 	if (how & SB_LINKER &&
 	    (is_linkers(path) || (s->kind == SB_OPEN && sb_library_is_ours(path))))
 		return -ENOENT;
+	/* A link of this machine may lead to a directory that there is a copy of. */
+	if (sb_here.layer && !sb_starts(path, "/proc/")) {
+		long rc = in_copies(c, s, place->path ? place->path : path, how);
+
+		if (rc != (long)SB_GATE_PASS)
+			return rc;
+	}
 	return place->path ? end_with(c, s, place->path, place) : sb_as_is(how);
 }
 
@@ -238,6 +272,10 @@ static long resolve(struct sb_call *c, const struct sb_shape *s, const char *pat
 {
 	long rc = (long)SB_GATE_PASS;
 
+	if (sb_here.layer && path[0] && (path[0] != '/' || sb_is_layered(path)))
+		rc = in_copies(c, s, path, how);
+	if (rc != (long)SB_GATE_PASS)
+		return rc;
 	if (path[0] == '/')
 		return redirect(c, s, path, how);
 	if (path[0] && sb_may_be_inside(sb_dirfd_of(c, s)))

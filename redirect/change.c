@@ -112,12 +112,41 @@ static bool begins_inside(const struct sb_call *c, const struct sb_shape *s)
 		 sb_is_inside(dirfd_of(c, s, true), (const char *)c->args[s->path2])));
 }
 
+static long redirect_change(const struct sb_call *c, const struct sb_shape *s, unsigned long how);
+
+/* With those of its paths led there that have to do with copies (redirect/settle.c). */
+__attribute__((noinline)) static long
+change_in_copies(const struct sb_call *c, const struct sb_shape *s, bool second, unsigned long how)
+{
+	int8_t which = second ? s->path2 : s->path;
+	const char *path = (const char *)c->args[which];
+	char room[SB_PATH_MAX];
+	struct sb_call other = *c;
+	const char *to = NULL;
+	bool copy;
+
+	if (path[0])
+		to = sb_settle(dirfd_of(c, s, second), path, sb_follows(s, sb_flags_of(c, s)), room,
+			       &copy);
+	if (to)
+		other.args[which] = (long)to;
+	if (!second && s->path2 >= 0)
+		return change_in_copies(&other, s, true, how);
+	long rc = redirect_change(&other, s, how);
+	return rc == (long)SB_GATE_PASS || rc == (long)SB_GATE_AGAIN ? sb_make(&other) : rc;
+}
+
 long sb_redirect_change(const struct sb_call *c, const struct sb_shape *s, unsigned long how)
+{
+	if (!sb_here.index || !sb_can_read_paths(c, s))
+		return sb_as_is(how);
+	return sb_here.layer ? change_in_copies(c, s, false, how) : redirect_change(c, s, how);
+}
+
+static long redirect_change(const struct sb_call *c, const struct sb_shape *s, unsigned long how)
 {
 	long rc;
 
-	if (!sb_here.index || !sb_can_read_paths(c, s))
-		return sb_as_is(how);
 	if (begins_inside(c, s)) {
 		rc = change_led(c, s, false, false);
 		return rc == (long)SB_GATE_PASS ? refuse(c, s) : rc;

@@ -135,6 +135,14 @@ const char *sb_layer_path(const char *path, char *buf, size_t size);
 const char *sb_place_in_layer(struct sb_place *place);
 
 /*
+ * redirect/settle.c, where there is a layer: the real path of what a name means that leads into a
+ * copy, by whatever links and directories; or, of one that begins in a copy and leads out of it,
+ * the path that the program knows (not *ret_copy). NULL: it has nothing to do with copies. In
+ * `buf`, of SB_PATH_MAX.
+ */
+const char *sb_settle(long dirfd, const char *path, bool follow_last, char *buf, bool *ret_copy);
+
+/*
  * redirect/library.c: the real path of what a recorded LD_LIBRARY_PATH has for a library that the
  * dynamic linker looks for in a default directory, or NULL. sb_library_is_ours(): whether a name
  * that the payload lacks is one of a library where only the payload's count. sb_library_filter()

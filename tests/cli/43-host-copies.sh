@@ -1,0 +1,58 @@
+# Host mode: what the replay of a trace does to the recorded directories is done to copies, by whatever
+# name it comes there; and this machine's own directories of these names stay as they are.
+. "$SB_TESTS/cli/lib.sh"
+[ -x /usr/bin/python3 ] || skip "the program /usr/bin/python3 is missing"
+
+top=$PWD/q
+project() { # what is there before the trace, and before each replay
+	rm -rf "$top" && mkdir -p "$top/pr/sub" "$top/other" && cd "$top/pr" &&
+		echo orig >f && echo keep >g && echo deep >sub/h &&
+		ln -s "$top/pr/f" absolute && ln -s "$top/pr/sub" directory && ln -s ../../../q/pr/f up &&
+		ln -s "$top/pr" ../other/in && ln -s /usr/share out
+}
+state() { (cd "$top" && find . -printf '%p %y %l\n' | sort && cat pr/f pr/g pr/sub/h); }
+
+# Each case is traced in pr, and has to print the same in the replay: with the directory there, which is
+# then to be as it was, and without it.
+same_by() { # COMMAND
+	local name=b before want got
+	project || return 1
+	sidebundle trace -b audit -o "$SB_WORK/t" -- sh -c "$1" >"$SB_WORK/want" 2>&1
+	want=$(cat "$SB_WORK/want")
+	project && rm -rf "$SB_WORK/$name"
+	sidebundle create --from-trace "$SB_WORK/t" --name $name --out-dir "$SB_WORK" >"$SB_WORK/log" 2>&1 || {
+		cat "$SB_WORK/log"
+		return 1
+	}
+	before=$(state)
+	got=$(cd / && SIDEBUNDLE_RUN_MODE=host "$SB_WORK/$name/bin/sh" 2>&1)
+	[ "$got" = "$want" ] || { printf 'wanted: %s\ngot: %s\n' "$want" "$got"; return 1; }
+	[ "$(state)" = "$before" ] || { diff <(echo "$before") <(state); return 1; }
+	mv "$top" "$top.away"
+	got=$(cd / && SIDEBUNDLE_RUN_MODE=host "$SB_WORK/$name/bin/sh" 2>&1)
+	mv "$top.away" "$top"
+	[ "$got" = "$want" ] || { printf 'without it, wanted: %s\ngot: %s\n' "$want" "$got"; return 1; }
+}
+py() { echo "/usr/bin/python3 -c '$1'"; }
+
+check "an absolute link" same_by 'echo x >absolute; cat f absolute'
+check "a link to a directory" same_by 'echo x >directory/h; cat sub/h; rm directory/h; ls sub'
+check "a link that goes up and comes back" same_by 'echo x >up; cat f; rm up; cat f'
+check "a link that the run makes" same_by "ln -s $top/pr/sub new; echo x >new/k; cat sub/k; mv new/k g; cat g"
+check "a link elsewhere that leads there" same_by "echo x >$top/other/in/f; cat f; rm $top/other/in/g; ls"
+check "from above" same_by 'cd ..; echo x >pr/f; cat pr/f; rm pr/g; mkdir pr/new; ls pr; cat pr/absolute'
+check "from the root" same_by "cd /; echo x >.$top/pr/f; cat ${top#/}/pr/f; touch ${top#/}/pr/new; ls ${top#/}/pr"
+check "names that climb" same_by "echo x >$top/pr/sub/../f; cat ../pr/f sub/../../pr/f; rm ../pr/sub/../g; ls"
+check "a walk from above" same_by 'cd ..; find pr -type f | sort; find pr -name h -delete; cp -r pr/sub pr/copy; find pr | sort; chmod 600 pr/f; stat -c %a pr/f'
+check "descriptors of a directory above" same_by "$(py '
+import os
+d = os.open("..", os.O_RDONLY); r = os.open("/", os.O_RDONLY)
+fd = os.open("pr/f", os.O_WRONLY | os.O_TRUNC, dir_fd=d); os.write(fd, b"x\n"); print(open("f").read())
+os.unlink("pr/g", dir_fd=d); os.mkdir("pr/m", dir_fd=d); os.rename("pr/m", "pr/n", src_dir_fd=d, dst_dir_fd=d)
+os.symlink("f", "pr/s", dir_fd=d); print(os.readlink("pr/s", dir_fd=d), sorted(os.listdir(".")))
+print(os.stat(os.getcwd()[1:] + "/f", dir_fd=r).st_size, os.path.realpath("../pr/absolute") == os.path.realpath("f"))
+try: os.open("pr/s", os.O_CREAT | os.O_EXCL, dir_fd=d)
+except FileExistsError: print("exists")
+')"
+check "links that lead out of it" same_by 'ls -d out/. out/doc/../doc; test -d out/misc/../doc && echo there'
+check "a loop" same_by 'ln -s loop loop; cat loop 2>&1 | sed "s/.*: //"; ls -l loop | wc -l; rm loop; ls loop 2>&1 | wc -l'
