@@ -19,7 +19,7 @@ same_by() { # COMMAND
 	project || return 1
 	sidebundle trace -b audit -o "$SB_WORK/t" -- sh -c "$1" >"$SB_WORK/want" 2>&1
 	want=$(cat "$SB_WORK/want")
-	project && rm -rf "$SB_WORK/$name"
+	project && rm -rf "${SB_WORK:?}/$name"
 	sidebundle create --from-trace "$SB_WORK/t" --name $name --out-dir "$SB_WORK" >"$SB_WORK/log" 2>&1 || {
 		cat "$SB_WORK/log"
 		return 1
