@@ -148,8 +148,8 @@ bool sb_is_secret_path(const char *real)
 		"**/.azure/msal_token_cache*",
 		"**/.terraform.d/credentials.tfrc.json",
 		"**/.vault-token",
-		"**/.gnupg/private-keys-v1.d/*",
-		"**/.gnupg/secring.gpg",
+		"**/private-keys-v1.d/*",
+		"**/secring.gpg",
 		"**/.password-store/**",
 		"**/.local/share/keyrings/*",
 	};
@@ -162,6 +162,32 @@ bool sb_is_secret_path(const char *real)
 	/* A key's public half is none. */
 	return sb_glob_match("**/.ssh/id_*", real) &&
 	       !(len > 4 && strcmp(name + len - 4, ".pub") == 0);
+}
+
+static bool begins(const char *text, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+
+	return len >= n && memcmp(text, with, n) == 0;
+}
+
+/* GnuPG's: an S-expression, canonical or, since 2.3, in a line of its own. */
+static bool is_gnupg_key(const char *text, size_t len)
+{
+	static const char *const beginnings[] = {
+		"Key: (private-key",
+		"Key: (protected-private-key",
+		"(private-key",
+		"(protected-private-key",
+		"(11:private-key",
+		"(21:protected-private-key",
+		"(20:shadowed-private-key",
+	};
+
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+		if (begins(text, len, beginnings[i]))
+			return true;
+	return false;
 }
 
 /* "-----BEGIN RSA PRIVATE KEY-----" at the start of a line. */
@@ -178,15 +204,16 @@ static bool is_key_line(const char *line, size_t len)
 
 bool sb_is_secret_text(const char *text, size_t len)
 {
-	static const char putty[] = "PuTTY-User-Key-File-";
 	const char *end = text + len;
 
-	if (len > sizeof putty && memcmp(text, putty, sizeof putty - 1) == 0)
+	if (begins(text, len, "PuTTY-User-Key-File-"))
 		return true;
 	for (const char *line = text; line && line < end;) {
 		const char *next = memchr(line, '\n', (size_t)(end - line));
 
-		if (is_key_line(line, (size_t)((next ? next : end) - line)))
+		size_t n = (size_t)((next ? next : end) - line);
+
+		if (is_key_line(line, n) || is_gnupg_key(line, n))
 			return true;
 		line = next ? next + 1 : NULL;
 	}

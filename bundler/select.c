@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -77,6 +78,34 @@ static int compare(struct selection *s, const char *real, struct sb_err *err)
 	return 0;
 }
 
+/* Whether the name leads through a directory or a link that only the run had. */
+static bool leads_through_made(const struct selection *s, const char *path)
+{
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		auto_buf above = SB_BUF_INIT;
+
+		if (sb_buf_add(&above, path, (size_t)(slash - path)) == 0 &&
+		    sb_writes_made(&s->writes, above.s))
+			return true;
+	}
+	return false;
+}
+
+/* By its real name, where the one that the program used is gone with what the run took away. */
+static int add_real(struct selection *s, const char *path, unsigned flags,
+		    const struct sb_reason *why, struct sb_err *err)
+{
+	struct sb_err failed = SB_ERR_INIT;
+	const char *real;
+
+	if (strcmp(path, s->real.s) == 0 || !leads_through_made(s, path))
+		return -ENOENT;
+	int rc = sb_fileset_add(s->set, s->real.s, flags, why, &real, &failed);
+	if (rc == -ENOMEM)
+		*err = failed;
+	return rc > 0 ? compare(s, real, err) : rc;
+}
+
 /* Adds; what cannot be added gets its remark. `sure`: the trace knows that it was there. */
 static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 	       const struct sb_reason *why, struct sb_err *err)
@@ -91,6 +120,9 @@ static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 	case -ENOENT:
 	case -ENOTDIR:
 	case -ELOOP:
+		rc = sure ? add_real(s, path, flags, why, err) : -ENOENT;
+		if (rc >= 0 || rc == -ENOMEM)
+			return rc;
 		/* The link itself may be what was looked at. */
 		if (!(flags & SB_FILESET_NOFOLLOW)) {
 			/* Unless the trace had a file at its end. */
@@ -183,8 +215,6 @@ static int take_member(struct selection *s, int dirfd, const char *dir, const ch
 {
 	auto_buf path = SB_BUF_INIT;
 
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return 0;
 	if (sb_path_absolute(&path, dir, name) < 0 || sb_buf_set(&s->real, path.s) < 0)
 		return sb_fail(err, ENOMEM, "read a trace");
 	if (is_own(s, dirfd, name, path.s))
@@ -192,8 +222,9 @@ static int take_member(struct selection *s, int dirfd, const char *dir, const ch
 	return take(s, path.s, SB_FILESET_NOFOLLOW, false, why, err);
 }
 
-/* All members of a directory that was listed below the directory of the trace. */
-static int take_members(struct selection *s, const struct sb_reason *why, struct sb_err *err)
+/* So many members, at most, of the directory whose real path is in s->real. */
+static int take_members(struct selection *s, int most, const struct sb_reason *why,
+			struct sb_err *err)
 {
 	auto_buf dir = SB_BUF_INIT, source = SB_BUF_INIT;
 	struct dirent **entries = NULL;
@@ -205,8 +236,12 @@ static int take_members(struct selection *s, const struct sb_reason *why, struct
 	/* In one order everywhere, so that the reasons are the same everywhere. */
 	int n = fd < 0 ? 0 : scandirat(fd, ".", &entries, NULL, by_name);
 	for (int i = 0; i < n; i++) {
-		if (rc == 0)
-			rc = take_member(s, fd, dir.s, entries[i]->d_name, why, err);
+		const char *name = entries[i]->d_name;
+
+		if (rc == 0 && most && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+			rc = take_member(s, fd, dir.s, name, why, err);
+			most--;
+		}
 		free(entries[i]);
 	}
 	free(entries);
@@ -242,24 +277,51 @@ static enum sb_remark_kind unfound(const char *path)
 	return sb_is_system_path(path) ? SB_REMARK_SYSTEM : SB_REMARK_GONE;
 }
 
+/* What failed because there is something of that name: without it, it would not. */
+static bool proves_existence(const struct sb_event *ev)
+{
+	switch (ev->outcome) {
+	case EEXIST:
+	case EISDIR:
+	case ENOTEMPTY:
+	case ELOOP:
+		return true;
+	case EINVAL:
+		return ev->kind == SB_READLINK;
+	default:
+		return false;
+	}
+}
+
 static int take_event(struct selection *s, const struct sb_event *ev, struct sb_err *err)
 {
 	struct sb_err failed = SB_ERR_INIT;
 	struct sb_reason why = {.why = SB_WHY_TRACED, .detail = sb_kind_name(ev->kind)};
 
-	if (ev->outcome > 0 || ev->kind == SB_SEARCH || ev->kind == SB_CONNECT)
+	bool exists = proves_existence(ev);
+
+	if ((ev->outcome > 0 && !exists) || ev->kind == SB_SEARCH || ev->kind == SB_CONNECT)
 		return 0;
 	if (ev->process < s->trace->process_count)
 		why.from = s->trace->processes[ev->process].exe;
 	int rc = sb_event_real(ev, s->set->root, &s->real, &failed);
 	if (rc < 0)
 		return ev->outcome ? 0 : remark(s, unfound(ev->path), ev->path, err);
+	/* Nor is anything missed should it be gone by now. */
+	if (exists) {
+		rc = take(s, ev->path, SB_FILESET_NOFOLLOW, false, &why, err);
+		/* Any of them is enough. */
+		return rc == 0 && ev->outcome == ENOTEMPTY && !sb_writes_made(&s->writes, s->real.s)
+			       ? take_members(s, 1, &why, err)
+			       : rc;
+	}
 	if (ev->kind == SB_WRITE)
 		return take_write(s, ev, &why, err);
 	rc = take(s, ev->path, ev->kind == SB_READLINK ? SB_FILESET_NOFOLLOW : 0, ev->outcome == 0,
 		  &why, err);
 	if (rc == 0 && ev->kind == SB_LIST && s->cwd.len > 1 && sb_path_below(s->real.s, s->cwd.s))
-		rc = take_members(s, &why, err);
+		/* All of a directory that was listed below the directory of the trace. */
+		rc = take_members(s, INT_MAX, &why, err);
 	return rc;
 }
 
@@ -279,7 +341,7 @@ static int remark_gaps(struct selection *s, struct sb_err *err)
 			       "events were lost: trace again, or expect files to be missing");
 	for (size_t i = 0; i < end->blind_count && rc == 0; i++)
 		rc = sb_remark(s->remarks, SB_REMARK_BLIND,
-			       end->blind[i].path ? end->blind[i].path : command,
+			       end->blind[i].path ? end->blind[i].path : "a process",
 			       sb_blind_text(end->blind[i].blind));
 	return rc < 0 ? sb_fail(err, ENOMEM, "read a trace") : 0;
 }

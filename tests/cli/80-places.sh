@@ -39,6 +39,24 @@ private_directory() {
 check "a directory that is its owner's alone" private_directory namespace
 check "in host mode, too" private_directory host
 
+# A build beside its sources, which goes when it is done; and what is known by what failed alone.
+by_way() {
+	rm -rf "$SB_WORK/way" && mkdir -p "$SB_WORK/way/src" "$SB_WORK/way/full/x" "$SB_WORK/way/there" && cd "$SB_WORK/way" || return 1
+	echo source >src/file && touch lock
+	# shellcheck disable=SC2016 # for the traced shell
+	make_here sh -c 'mkdir build && cd build && cat ../src/file && cd .. && rmdir build
+		mkdir there 2>/dev/null || echo "is there"; rmdir full 2>/dev/null || echo "is full"
+		set -C; (echo >lock) 2>/dev/null || echo locked' || return 1
+	! grep -q 'gone since' "$SB_WORK/log" || { cat "$SB_WORK/log"; return 1; }
+	mv "$SB_WORK/way" "$SB_WORK/way.away" && cd / || return 1
+	local got
+	got=$(SIDEBUNDLE_RUN_MODE=$1 "$SB_WORK/b/bin/sh")
+	rm -rf "$SB_WORK/way.away"
+	[ "$got" = $'source\nis there\nis full\nlocked' ] || { echo "$got"; return 1; }
+}
+check "what was named by way of a directory that is gone" by_way namespace
+check "in host mode, too" by_way host
+
 recorded_home() {
 	mkdir -p "$SB_WORK/at/home" && cd "$SB_WORK/at" || return 1
 	echo 'of the traced' >home/.conf

@@ -61,19 +61,24 @@ static struct sb_event events[] = {
 	{.kind = SB_OPEN, .path = "/p/hard", .real = "/p/hard"},
 };
 
-static void select_all(const struct sb_rules *rules)
+static void select_these(const struct sb_rules *rules, const struct sb_event *list, size_t count)
 {
 	static struct sb_trace_process process = {.parent = -1, .exe = "/p/a"};
 	struct sb_trace trace = {.header = {.cwd = "/p"},
 				 .processes = &process,
 				 .process_count = 1,
-				 .events = events,
-				 .event_count = sizeof events / sizeof *events,
+				 .events = (struct sb_event *)list,
+				 .event_count = count,
 				 .end = {.closed = true}};
 	struct sb_err err = SB_ERR_INIT;
 
 	cr_assert_eq(sb_select_trace(set, &trace, rules, &remarks, &err), 0, "%s", err.msg);
 	sb_fileset_sort(set);
+}
+
+static void select_all(const struct sb_rules *rules)
+{
+	select_these(rules, events, sizeof events / sizeof *events);
 }
 
 static const char *paths(void)
@@ -85,6 +90,20 @@ static const char *paths(void)
 		strcat(strcat(all, i ? " " : ""), set->items[i].path);
 	return all;
 }
+
+/* Named by way of what the run made and took away: it is the file itself that is needed. */
+static struct sb_event by_way[] = {
+	{.kind = SB_WRITE, .op = SB_OP_MKDIR, .existed = SB_NO, .path = "/p/new", .real = "/p/new"},
+	{.kind = SB_OPEN, .path = "/p/new/../d/b", .real = "/p/d/b"},
+	{.kind = SB_READLINK, .path = "/p/new/../null", .real = "/p/null"},
+	{.kind = SB_OPEN, .path = "/p/gone/../a", .real = "/p/a"},
+	{.kind = SB_WRITE, .op = SB_OP_MKDIR, .outcome = EEXIST, .path = "/out", .real = "/out"},
+	{.kind = SB_WRITE, .op = SB_OP_OPEN, .outcome = EISDIR, .path = "/dir", .real = "/dir"},
+	{.kind = SB_READLINK, .outcome = EINVAL, .path = "/p/sparse", .real = "/p/sparse"},
+	{.kind = SB_OPEN, .outcome = EINVAL, .path = "/p/old", .real = "/p/old"},
+	{.kind = SB_WRITE, .op = SB_OP_LINK, .outcome = EEXIST, .path = "/p/new", .real = "/p/new"},
+	{.kind = SB_OPEN, .outcome = ELOOP, .path = "/p/lost", .real = "/p/lost"},
+};
 
 TestSuite(select, .init = set_up, .fini = tear_down);
 
@@ -100,6 +119,16 @@ Test(select, keeps_and_leaves_out)
 	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_GONE), 1);
 	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_TARGET), 1);
 	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_SYSTEM), 3);
+}
+
+Test(select, by_way_of_what_is_gone)
+{
+	struct sb_rules rules = {0};
+
+	shell(root, "mkdir dir");
+	select_these(&rules, by_way, sizeof by_way / sizeof *by_way);
+	cr_expect_str_eq(paths(), "/ /dir /out /p /p/d /p/d/b /p/null /p/sparse");
+	cr_expect_eq(sb_remarks_count(&remarks, SB_REMARK_GONE), 1);
 }
 
 Test(select, globs_win)
