@@ -195,6 +195,21 @@ static long run_in_memory(struct sb_exec *x, char *const *envp, size_t size, sb_
 	return ret;
 }
 
+/*
+ * What is no start like another. valgrind, at a program's end, has libc give back all it has, and
+ * takes for an error what ld.so had from elsewhere, as it does under any audit module. ldd is told
+ * what ld.so would load: our preload is not to be listed.
+ */
+static void decide_by_env(struct sb_exec *x, char *const *envp)
+{
+	char *const *listing = sb_env_find(envp, "LD_TRACE_LOADED_OBJECTS=");
+
+	if (sb_env_find(envp, "VALGRIND_LAUNCHER="))
+		x->want.audit = x->passes = false;
+	if (listing && (*listing)[sizeof("LD_TRACE_LOADED_OBJECTS=") - 1])
+		x->want.preload = x->passes = false;
+}
+
 long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *context)
 {
 	struct sb_room *room;
@@ -206,6 +221,7 @@ long sb_exec_env(struct sb_exec *x, char *const *envp, sb_exec_run *run, void *c
 		x->passes = false;
 		return run(envp, context);
 	}
+	decide_by_env(x, envp);
 	size = sb_env_size(envp, &x->want);
 	/* A trace within ours: one program, one log, and theirs was asked for nearest to it. */
 	if (sb_env_nested(envp, x->want.log)) {

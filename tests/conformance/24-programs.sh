@@ -154,3 +154,25 @@ if "$T/mdwe" "$T/opens" "$d" >/dev/null; then
 else
 	skip_check "memory-deny-write-execute" "a kernel with PR_SET_MDWE (6.3)"
 fi
+
+# What looks at a program's insides sees nothing of ours there.
+like_untraced() {
+	local status=0
+	"$@" >like.want 2>like.want.err </dev/null || status=$?
+	echo "$status" >>like.want
+	status=0
+	sidebundle trace -b "$SB_BACKEND" -o like.trace -- "$@" >like.got 2>like.err </dev/null || status=$?
+	echo "$status" >>like.got
+	grep -v '^sidebundle: ' like.err >like.got.err
+	diff like.want like.got && diff like.want.err like.got.err
+}
+# shellcheck disable=SC2016 # for the shell
+check "ldd" like_untraced sh -c 'ldd "$1" "$2" | sed "s/ (0x.*//"' - "$(command -v bash)" "$T/opens"
+if command -v valgrind >/dev/null; then
+	check "valgrind" like_untraced valgrind -q --error-exitcode=7 --leak-check=full "$T/opens" /etc/passwd 0 "$d"
+	printf '#include <stdlib.h>\nint main(void) { return *(char *)malloc(1) == 1; }\n' >unset.c
+	gcc -g -o unset unset.c && check "valgrind finds what is wrong" expect_status 7 \
+		sidebundle trace -b "$SB_BACKEND" -o like.trace -- valgrind -q --error-exitcode=7 ./unset
+else
+	skip_check "valgrind" "the program valgrind is missing"
+fi
