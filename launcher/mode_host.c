@@ -152,13 +152,31 @@ static const char *script_name(const struct launch_entry *entry, const struct ho
 	return name[0] == '/' || access(name, R_OK) == 0 ? name : entry->exec;
 }
 
+/* What the kernel would call the process, did it start the program by the name that was given. */
+static int tell_name(const struct launch_entry *entry, struct host_command *c)
+{
+	const char *name = sb_path_base(entry->cwd ? launch_command_file(entry) : entry->name);
+	const char *rest = c->told.len ? strchr(c->told.s, '\1') : "\1";
+	struct sb_buf named = SB_BUF_INIT;
+
+	if (!c->redirected || strcmp(name, sb_path_base(c->program.s)) == 0 || strchr(name, '\1'))
+		return 0;
+	if (sb_buf_printf(&named, SB_TRANSIT_NAME "=:%s%s", name, rest) < 0)
+		return -ENOMEM;
+	sb_buf_free(&c->told);
+	c->told = named;
+	return 0;
+}
+
 static int build(const struct launch_request *request, struct host_command *c, struct sb_err *err)
 {
 	const struct launch_entry *entry = request->entry;
 	const char *program = entry->program ? entry->program : entry->exec;
 	int rc = 0;
 
-	c->redirected = find_start(request, program, &c->program);
+	/* Without a linker it is static, or one itself: of that the mirror has the libraries' copy.
+	 */
+	c->redirected = entry->interp && find_start(request, program, &c->program);
 	if (!c->redirected)
 		rc = locate(request, program, &c->program, err);
 	if (rc == 0 && entry->program)
@@ -189,6 +207,8 @@ static int build(const struct launch_request *request, struct host_command *c, s
 	if (rc == 0)
 		rc = launch_command_env(request->plan, entry, request->environment, true, &c->path,
 					&c->environment, err);
+	if (rc == 0 && tell_name(entry, c) < 0)
+		rc = sb_fail(err, ENOMEM, "make the environment");
 	/* The last, where the start looks for it. */
 	if (rc == 0 && c->redirected && c->told.len &&
 	    sb_strings_add(&c->environment, c->told.s) < 0)

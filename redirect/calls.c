@@ -69,10 +69,19 @@ static long merged(struct sb_call *c, const struct sb_shape *s, struct sb_place 
 	return rc == -ENOENT ? make_in_payload(c, s, place) : rc;
 }
 
-/* The program's own file, under the name that always means it. */
+/* The program's own file, under the names that always mean it. */
 bool sb_is_self(const char *path)
 {
-	return sb_streq(path, "/proc/self/exe") || sb_streq(path, "/proc/thread-self/exe");
+	long pid = 0;
+
+	if (sb_streq(path, "/proc/self/exe") || sb_streq(path, "/proc/thread-self/exe"))
+		return true;
+	/* realpath(3) follows /proc/self first. */
+	if (!sb_starts(path, "/proc/") || path[6] < '1' || path[6] > '9')
+		return false;
+	for (path += 6; *path >= '0' && *path <= '9' && pid < INT32_MAX; path++)
+		pid = pid * 10 + (*path - '0');
+	return sb_streq(path, "/exe") && pid == sb_arch_syscall(__NR_getpid, 0, 0, 0, 0, 0, 0);
 }
 
 /* What the dynamic linker would take libraries from, were it this machine's own. */

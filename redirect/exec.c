@@ -46,14 +46,15 @@ static long map_room(size_t count)
 }
 
 __attribute__((noinline)) static long tell_and_execute(const char *real, char *const *argv,
-						       char *const *env, const char *program)
+						       char *const *env, const char *program,
+						       const char *name)
 {
 	const char *room[SMALL + 2];
 	char told[SB_TRANSIT_MAX];
 	size_t count = 0;
 	long rc, at;
 
-	if (!sb_transit_make(program, told, sizeof(told)))
+	if (!sb_transit_make(program, name, told, sizeof(told)))
 		return -E2BIG;
 	if (!sb_count_list(env, &count))
 		return -EFAULT;
@@ -67,14 +68,27 @@ __attribute__((noinline)) static long tell_and_execute(const char *real, char *c
 	return rc;
 }
 
-/* A start, which hears of the layer; `program`: it is to start that one (NULL: by its place). */
+/* What the process is to be called, where the kernel would not: it goes by the start's file. */
+static const char *other_name(const char *real, const char *given)
+{
+	const char *name = sb_basename(given);
+
+	return sb_streq(name, sb_basename(real)) || sb_strchr(name, 1) ? NULL : name;
+}
+
+/*
+ * A start, which hears of the layer; `program`: it is to start that one (NULL: by its place). What
+ * was asked for is `given`, NULL where that is it.
+ */
 static long execute_start(const char *real, char *const *argv, char *const *env,
-			  const char *program)
+			  const char *program, const char *given)
 {
 	if (!real)
 		return -ENAMETOOLONG;
-	return program || sb_here.layer ? tell_and_execute(real, argv, env, program)
-					: call(__NR_execve, (long)real, (long)argv, (long)env, 0);
+	const char *name = given && !program ? other_name(real, given) : NULL;
+	return program || name || sb_here.layer
+		       ? tell_and_execute(real, argv, env, program, name)
+		       : call(__NR_execve, (long)real, (long)argv, (long)env, 0);
 }
 
 static bool is_blank(char c)
@@ -132,7 +146,7 @@ static long run_with(const char *real, bool start, const struct line *line, cons
 	char *const *words = (char *const *)room;
 
 	fill(room, line, script, argv);
-	return start ? execute_start(real, words, env, NULL)
+	return start ? execute_start(real, words, env, NULL, script)
 		     : call(__NR_execve, (long)real, (long)words, (long)env, 0);
 }
 
@@ -202,7 +216,7 @@ __attribute__((noinline)) static long run_by_start(const char *real, char *const
 	if (!sb_put(place.room, sizeof(place.room), &at, sb_here.root, sb_here.bundle_len) ||
 	    !sb_puts(place.room, sizeof(place.room), &at, "/" SB_HOST_START))
 		return -ENOEXEC;
-	return execute_start(place.room, argv, env, real);
+	return execute_start(place.room, argv, env, real, NULL);
 }
 
 /*
@@ -246,7 +260,7 @@ static long run_ours(struct sb_place *place, const char *script, char *const *ar
 	const char *real;
 
 	if (place->entry->flags & SB_INDEX_PROGRAM)
-		return execute_start(sb_place_in_root(place), argv, env, NULL);
+		return execute_start(sb_place_in_root(place), argv, env, NULL, script);
 	real = sb_place_in_payload(place);
 	if (real && place->entry->flags & SB_INDEX_SCRIPT) {
 		long rc = run_script(script, real, argv, env);
@@ -264,7 +278,7 @@ static long run_self(char *const *argv, char *const *env)
 	if (sb_here.by_name)
 		return run_by_start(sb_here.real_program, argv, env);
 	return sb_look(sb_here.program, true, &place) && place.entry
-		       ? execute_start(sb_place_in_root(&place), argv, env, NULL)
+		       ? execute_start(sb_place_in_root(&place), argv, env, NULL, NULL)
 		       : -ENOENT;
 }
 

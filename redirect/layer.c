@@ -8,7 +8,8 @@
  *
  *   SIDEBUNDLE_START=PROGRAM\1[LAYER\1DIR[\1DIR...]]
  *
- * PROGRAM, where not empty, is what to start, by its real path: it has no place in ROOT.
+ * PROGRAM, where not empty, is what to start, by its real path: it has no place in ROOT. Or it is
+ * ':' and the process's name, where what is started has another one, as links and scripts do.
  */
 #include "preload/str.h"
 #include "redirect/redirect.h"
@@ -93,11 +94,16 @@ const char *sb_layer_path(const char *path, char *buf, size_t size)
 	return sb_puts(buf, size, &at, sb_here.layer) && sb_puts(buf, size, &at, path) ? buf : NULL;
 }
 
-bool sb_transit_make(const char *program, char *buf, size_t size)
+bool sb_transit_make(const char *program, const char *name, char *buf, size_t size)
 {
 	size_t at = 0;
 
 	return sb_puts(buf, size, &at, SB_TRANSIT_NAME "=") &&
-	       sb_puts(buf, size, &at, program ? program : "") && sb_puts(buf, size, &at, "\1") &&
+	       sb_puts(buf, size, &at,
+		       program ? program
+		       : name  ? ":"
+			       : "") &&
+	       sb_puts(buf, size, &at, !program && name ? name : "") &&
+	       sb_puts(buf, size, &at, "\1") &&
 	       sb_puts(buf, size, &at, sb_here.layer ? sb_here.layer_text : "");
 }

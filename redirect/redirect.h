@@ -124,11 +124,11 @@ bool sb_below(const char *path, const char *dir);
  * redirect/layer.c. sb_transit_take() empties `variable`, sets layer_text and returns the program
  * to start ("": the one in whose place we are), or NULL where it is another variable;
  * sb_layer_begin() makes the layer known. sb_transit_make(): the variable for a start of `program`
- * (NULL: by its place), false where it does not fit.
+ * (NULL: by its place, as a process called `name`, where not NULL), false where it does not fit.
  */
 char *sb_transit_take(char *variable);
 void sb_layer_begin(void);
-bool sb_transit_make(const char *program, char *buf, size_t size);
+bool sb_transit_make(const char *program, const char *name, char *buf, size_t size);
 /* Where there is a layer: whether a path is in it, and its real path. */
 bool sb_is_layered(const char *path);
 const char *sb_layer_path(const char *path, char *buf, size_t size);

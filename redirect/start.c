@@ -182,6 +182,23 @@ static void hide_environment(char **env)
 		}
 }
 
+/* As /proc/self/exe would have it, without the dots and links that it was named by. */
+static const char *canonical(const char *path)
+{
+	static char real[SB_PATH_MAX];
+	char link[40];
+	size_t at = 0;
+	long n, fd = call(__NR_openat, AT_FDCWD, (long)path, O_PATH | O_CLOEXEC, 0, 0, 0);
+
+	if (fd < 0)
+		return path;
+	(void)sb_puts(link, sizeof(link), &at, "/proc/self/fd/");
+	(void)sb_put_number(link, sizeof(link), &at, (uint64_t)fd, 10);
+	n = call(__NR_readlinkat, AT_FDCWD, (long)link, (long)real, sizeof(real) - 1, 0, 0);
+	(void)call(__NR_close, fd, 0, 0, 0, 0, 0);
+	return n > 0 && real[0] == '/' ? real : path;
+}
+
 /* The program's file, and its name as it knows it; in buffers that stay. */
 static const char *real_program(void)
 {
@@ -189,12 +206,11 @@ static const char *real_program(void)
 	const char *path = NULL;
 
 	if (sb_here.by_name) {
-		const char *known = sb_strip(sb_here.program);
+		const char *real = canonical(sb_here.program), *known = sb_strip(real);
 		const char *name = sb_basename(sb_here.program);
 
 		path = sb_here.program;
-		if (known)
-			sb_here.program = known;
+		sb_here.program = known ? known : real;
 		/* The kernel named us by what it was given. */
 		(void)call(__NR_prctl, PR_SET_NAME, (long)name, 0, 0, 0, 0);
 		return path;
@@ -270,6 +286,10 @@ uintptr_t sb_start(uintptr_t *stack)
 		end++;
 	aux = (struct sb_aux *)(end + 1);
 	told = take_transit(env, &aux);
+	if (told[0] == ':') {
+		(void)call(__NR_prctl, PR_SET_NAME, (long)(told + 1), 0, 0, 0, 0);
+		told = "";
+	}
 	find_self(find_aux(aux, AT_EXECFN));
 	sb_layer_begin();
 	find_bundle(told);

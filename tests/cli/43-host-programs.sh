@@ -101,3 +101,32 @@ cp -a "$SB_PREFIX/libexec/sidebundle" libexec && chmod -R u+w libexec && find li
 check "create says that paths will not be redirected" expect_match "ls': has a dynamic linker that cannot be prepared" \
 	env SIDEBUNDLE_LIBEXEC="$PWD/libexec" sidebundle create --out-dir b --name plain --run-mode host --from-host "$ls_"
 check "but it runs" expect_same ls away -- b/plain/bin/ls away
+
+# What a program is called, and what it is, by whatever name it was started: of the recorded directory, by a
+# link, as a script.
+mkdir -p names && cp "$(command -v realpath)" names/rp && cp "$(command -v readlink)" names/rl && ln -s "$(command -v bash)" names/link
+# shellcheck disable=SC2016 # for the traced shell
+printf '#!/bin/sh\ncat /proc/$$/comm\n' >names/script && chmod 755 names/script
+cat >names/run.sh <<'END'
+./rp /proc/self/exe; ./rl /proc/self/exe; realpath /proc/self/exe; readlink -f /proc/self/exe
+cat /proc/$$/comm /proc/self/comm; awk '{ print }' /proc/self/comm; ./script; sh ./script
+./link -c 'cat /proc/$$/comm; realpath /proc/$$/exe'; exit 3
+END
+by_names() {
+	local status=0
+	(cd names && sidebundle trace -b audit -o ../names.trace -- sh ./run.sh) >names.want 2>&1 || status=$?
+	echo "$status" >>names.want
+	sidebundle create --from-trace names.trace --name named --out-dir . >create.log 2>&1 || { cat create.log; return 1; }
+	status=0
+	SIDEBUNDLE_RUN_MODE=host named/bin/sh >names.got 2>&1 || status=$?
+	echo "$status" >>names.got
+	diff names.want names.got
+}
+check "names of processes, and /proc/self/exe" by_names
+linker=$(readelf -l "$(command -v bash)" | sed -n 's/.*interpreter: \(.*\)\]/\1/p')
+by_linker() {
+	sidebundle trace -b audit -o linker.trace -- "$linker" "$(type -P echo)" hi >/dev/null 2>&1
+	sidebundle create --from-trace linker.trace --name linker --out-dir . >create.log 2>&1 || { cat create.log; return 1; }
+	expect_output hi env SIDEBUNDLE_RUN_MODE=host "linker/bin/${linker##*/}"
+}
+check "the dynamic linker, as the command" by_linker
