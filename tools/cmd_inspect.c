@@ -56,7 +56,7 @@ const struct sb_command sb_cmd_inspect = {
 	.name = "inspect",
 	.args = "BUNDLE",
 	.summary =
-		"Tells what a bundle is: entries, needs, how programs start, sizes, what it lacks.",
+		"tell what a bundle is: entries, needs, how programs start, sizes, what it lacks",
 	.options = options,
 	.details = "Reads the manifest alone; nothing is executed, and no file is looked at.\n",
 	.run = run,
