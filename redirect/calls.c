@@ -128,7 +128,7 @@ __attribute__((noinline)) static long in_copies(const struct sb_call *c, const s
 	const char *to =
 		sb_settle(sb_dirfd_of(c, s), path, !fresh && sb_follows(s, flags), room, &copy);
 
-	if (!to)
+	if (!to || sb_resolves_otherwise(c, s))
 		return (long)SB_GATE_PASS;
 	other.args[s->path] = (long)to;
 	if (copy)

@@ -112,6 +112,14 @@ long sb_dirfd_of(const struct sb_call *c, const struct sb_shape *s)
 	return s->dirfd < 0 ? AT_FDCWD : (int)c->args[s->dirfd];
 }
 
+bool sb_resolves_otherwise(const struct sb_call *c, const struct sb_shape *s)
+{
+	const struct open_how *how = (const struct open_how *)c->args[s->flags];
+
+	return s->act == SB_ACT_OPENAT2 && (size_t)c->args[s->flags + 1] >= sizeof(*how) &&
+	       sb_can_read(how, sizeof(*how)) && how->resolve;
+}
+
 bool sb_can_read_flags(const struct sb_call *c, const struct sb_shape *s)
 {
 	return s->act != SB_ACT_OPENAT2 ||

@@ -33,6 +33,8 @@ bool sb_writes(unsigned long flags);
 bool sb_is_access(long nr);
 /* The directory that a name begins at; AT_FDCWD where the call has none. */
 long sb_dirfd_of(const struct sb_call *c, const struct sb_shape *s);
+/* Whether it says how its name is to be resolved, which for another name means another thing. */
+bool sb_resolves_otherwise(const struct sb_call *c, const struct sb_shape *s);
 /* What we would not read, the kernel may say EFAULT to. */
 bool sb_can_read_flags(const struct sb_call *c, const struct sb_shape *s);
 bool sb_can_read_paths(const struct sb_call *c, const struct sb_shape *s);

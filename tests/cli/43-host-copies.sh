@@ -54,5 +54,25 @@ print(os.stat(os.getcwd()[1:] + "/f", dir_fd=r).st_size, os.path.realpath("../pr
 try: os.open("pr/s", os.O_CREAT | os.O_EXCL, dir_fd=d)
 except FileExistsError: print("exists")
 ')"
+if command -v gcc >/dev/null; then
+	cat >"$SB_WORK/within.c" <<-'END'
+		#include <fcntl.h>
+		#include <linux/openat2.h>
+		#include <stdio.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_BENEATH};
+			char text[8];
+			long fd = syscall(SYS_openat2, AT_FDCWD, argv[1], &how, sizeof how);
+			long n = fd < 0 ? 0 : read((int)fd, text, sizeof text);
+
+			return argc != 2 || printf("%d %.*s\n", fd >= 0, (int)n, text) < 0;
+		}
+	END
+	gcc -o "$SB_WORK/within" "$SB_WORK/within.c"
+	check "names that are to stay within" same_by "$SB_WORK/within f; $SB_WORK/within sub/h; $SB_WORK/within ../pr/f"
+fi
 check "links that lead out of it" same_by 'ls -d out/. out/doc/../doc; test -d out/misc/../doc && echo there'
 check "a loop" same_by 'ln -s loop loop; cat loop 2>&1 | sed "s/.*: //"; ls -l loop | wc -l; rm loop; ls loop 2>&1 | wc -l'
