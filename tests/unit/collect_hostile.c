@@ -81,17 +81,23 @@ Test(collect_hostile, cut_short)
 	sb_trace_free(t);
 }
 
-/* Every other cause of that signal is no business of the log's. */
-Test(collect_hostile, another_files_end, .signal = SIGBUS)
+/* Every other cause of that signal is no business of the log's: the process ends by it. */
+Test(collect_hostile, another_files_end)
 {
-	char *memory;
-	int fd = open(trace_path, O_RDWR);
+	int status, fd = open(trace_path, O_RDWR);
 
 	cr_assert(eq(int, ftruncate(fd, 4096), 0));
-	memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	char *memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	cr_assert(memory != MAP_FAILED);
 	cr_assert(eq(int, ftruncate(fd, 0), 0));
-	cr_assert(eq(int, *(volatile char *)memory, 0));
+	pid_t pid = fork();
+	if (pid == 0) {
+		/* A sanitizer says a lot about it. */
+		dup2(open("/dev/null", O_WRONLY), 2);
+		_exit(*(volatile char *)memory);
+	}
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_expect(ne(int, status, 0));
 }
 
 /* Random bytes everywhere: read to the end, whatever comes of it. */
