@@ -1,6 +1,7 @@
 #include "preload/chunk.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/mman.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -11,7 +12,8 @@
 #define LIVE(serial)	 ((uint32_t)(serial) << 1 | 1u) /* even and not 0: never */
 #define CHANGING	 2u
 #define PACK(window, st) ((uint64_t)(window) << 32 | (st))
-#define PATIENCE_MS	 200
+#define PATIENCE_MS	 5000
+#define TICK_MS		 20
 #define SPIN		 4000
 
 static bool failed(long raw)
@@ -42,47 +44,62 @@ static bool pin(struct sb_window *w, uint32_t state)
 
 /* --- claiming --------------------------------------------------------------------------------- */
 
-/*
- * The collector hands out storage ahead of need. A burst can outrun it for some milliseconds: worth
- * a short wait, once; when it stays silent we do not wait again until it has moved.
- */
-static bool await_storage(struct sb_recorder *st, uint64_t allocated)
+static int64_t now_ms(void)
 {
-	const struct timespec tick = {.tv_nsec = 1000000};
+	struct timespec ts = {0};
 
-	if (sb_load(&st->sandboxed) || sb_load(&st->starved) == allocated + 1)
+	(void)sb_raw(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&ts, 0, 0, 0, 0);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/*
+ * The collector hands out storage ahead of need. A burst can outrun it, and where more threads want
+ * to run than there are processors it may not run for a while: better late than lost. When it stays
+ * silent all the same, somebody has waited for all, and nobody waits again until it has moved.
+ * False: no more is to be expected. True: there was more, or `full` (0: none) is not the current
+ * chunk any more.
+ */
+static bool await_storage(struct sb_recorder *st, uint64_t full)
+{
+	const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
+	struct sb_log_header *log = st->log;
+	uint64_t allocated = sb_load(&log->allocated);
+	int64_t until = 0;
+
+	if (sb_load(&log->closed))
 		return false;
-	for (int i = 0; i < PATIENCE_MS; i++) {
-		if (sb_load(&st->log->closed))
+	while (sb_load(&log->next) >= allocated) {
+		if (sb_load(&st->sandboxed) || sb_load(&log->closed) ||
+		    sb_load(&log->starved) == allocated + 1)
 			return false;
-		if (sb_load(&st->log->allocated) != allocated)
+		if (!until) {
+			until = now_ms() + PATIENCE_MS;
+		} else if (now_ms() >= until) {
+			sb_store(&log->starved, allocated + 1);
+			return false;
+		}
+		/* Its low half, on both machines. */
+		(void)sb_raw(SYS_futex, (long)&log->allocated, FUTEX_WAIT, (uint32_t)allocated,
+			     (long)&tick, 0, 0);
+		if ((full && sb_load(&st->current) != full) ||
+		    sb_load(&log->allocated) != allocated)
 			return true;
-		(void)sb_raw(SYS_nanosleep, (long)&tick, 0, 0, 0, 0, 0);
 	}
-	sb_store(&st->starved, allocated + 1);
-	return false;
+	return true;
 }
 
 /* A chunk's number plus one, 0 where there is none to be had. */
 static uint64_t claim(struct sb_recorder *st)
 {
-	uint64_t kept = sb_swap(&st->claimed, 0);
+	uint64_t kept = sb_swap(&st->claimed, 0), next;
 
 	if (kept)
 		return kept;
-	for (;;) {
-		uint64_t allocated = sb_load(&st->log->allocated);
-		uint64_t next = sb_load(&st->log->next);
-
-		if (sb_load(&st->log->closed))
-			return 0;
-		if (next < allocated) {
-			if (sb_cas(&st->log->next, &next, next + 1))
-				return next + 1;
-		} else if (!await_storage(st, allocated)) {
-			return 0;
-		}
-	}
+	next = sb_load(&st->log->next);
+	while (!sb_load(&st->log->closed) && next < sb_load(&st->log->allocated))
+		if (sb_cas(&st->log->next, &next, next + 1))
+			return next + 1;
+	return 0;
 }
 
 static long chunk_offset(uint64_t number)
@@ -180,15 +197,23 @@ static int take_window(struct sb_recorder *st, uint32_t serial)
 	return -1;
 }
 
-uint64_t sb_chunk_new(struct sb_recorder *st, int fd)
+/*
+ * Claims and maps a chunk for this image (`fd`: the log, or -1: by remapping what is mapped, or by
+ * path), in place of `full` (0: of none). Returns its window and state packed as
+ * sb_recorder.current, 0 where there is none.
+ */
+static uint64_t new_chunk(struct sb_recorder *st, int fd, uint64_t full)
 {
 	uint64_t number = claim(st);
 	struct sb_chunk *chunk;
 	uint32_t serial;
 	int index;
 
-	if (!number)
-		return 0;
+	while (!number) {
+		if (!await_storage(st, full) || (full && sb_load(&st->current) != full))
+			return 0;
+		number = claim(st);
+	}
 	chunk = map_chunk(st, fd, number - 1);
 	if (!chunk) {
 		sb_store(&st->claimed, number);
@@ -218,7 +243,7 @@ bool sb_chunk_first(struct sb_recorder *st, int fd)
 	uint64_t fresh;
 
 	st->image = 0;
-	fresh = sb_chunk_new(st, fd);
+	fresh = new_chunk(st, fd, 0);
 	if (!fresh) {
 		st->image = parent;
 		return false;
@@ -252,7 +277,7 @@ static uint64_t take_spare(struct sb_recorder *st)
 void sb_chunk_stock(struct sb_recorder *st)
 {
 	for (unsigned i = 0; i < SB_SPARES; i++) {
-		uint64_t fresh = sb_load(&st->spare[i]) ? 0 : sb_chunk_new(st, -1);
+		uint64_t fresh = sb_load(&st->spare[i]) ? 0 : new_chunk(st, -1, 0);
 
 		if (fresh)
 			keep_spare(st, fresh);
@@ -277,7 +302,7 @@ static bool next_chunk(struct sb_recorder *st, uint64_t full)
 	}
 	fresh = sb_load(&st->current) == full ? take_spare(st) : 0;
 	if (!fresh && sb_load(&st->current) == full && !sb_load(&st->sandboxed))
-		fresh = sb_chunk_new(st, -1);
+		fresh = new_chunk(st, -1, full);
 	if (fresh && !sb_cas(&st->current, &full, fresh))
 		keep_spare(st, fresh);
 	if (mine)

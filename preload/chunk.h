@@ -16,7 +16,10 @@ struct sb_slot {
 	uint64_t place; /* SB_PLACE in the log */
 };
 
-/* Room for `size` bytes (a multiple of 8). False: none, counted as lost. */
+/*
+ * Room for `size` bytes (a multiple of 8); where the log is full, waits for some seconds until the
+ * collector has made more. False: none, counted as lost.
+ */
 bool sb_reserve(uint32_t size, struct sb_slot *ret_slot);
 /* An event that cannot be told. */
 void sb_count_lost(struct sb_recorder *st);
@@ -29,11 +32,6 @@ bool sb_find(uint64_t ref, struct sb_slot *ret_slot);
 bool sb_find_place(uint64_t place, struct sb_slot *ret_slot);
 void sb_release(struct sb_slot *slot);
 
-/*
- * Claims and maps a chunk for this image (`fd`: the log, or -1: by remapping what is mapped, or by
- * path). Returns its window and state packed as sb_recorder.current, 0 where there is none.
- */
-uint64_t sb_chunk_new(struct sb_recorder *st, int fd);
 /* Makes a new image of this process: its first chunk becomes the current one. */
 bool sb_chunk_first(struct sb_recorder *st, int fd);
 /* Claims some ahead, for when no system call may be made. */

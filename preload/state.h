@@ -92,7 +92,6 @@ struct sb_recorder {
 	uint64_t image;	   /* first chunk plus one */
 	uint64_t current;  /* window<<32 | its state: where records go */
 	uint64_t claimed;  /* a chunk that was claimed and could not be mapped, plus one */
-	uint64_t starved;  /* `allocated` when waiting for more was given up, plus one */
 	uint64_t token;	   /* place of the exec record that started this image */
 	uint64_t strays;   /* the log's, as it was when the cwd was last looked at */
 	uint32_t wiped;	   /* the kernel does wipe `passing` */

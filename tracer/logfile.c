@@ -1,12 +1,15 @@
 #include "tracer/logfile.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "common/buf.h"
@@ -379,6 +382,7 @@ bool sb_log_ahead(struct sb_log_file *log)
 		}
 		log->allocated = wanted;
 		__atomic_store_n(&log->head->allocated, wanted, __ATOMIC_RELEASE);
+		(void)syscall(SYS_futex, &log->head->allocated, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 		return true;
 	}
 	return claimed < log->allocated;

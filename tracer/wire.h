@@ -108,7 +108,8 @@ struct sb_log_header {
 	uint32_t version;
 	uint32_t chunk_size;
 	uint64_t next;	    /* chunk to be claimed next; atomic */
-	uint64_t allocated; /* chunks that have storage; raised by the collector alone; atomic */
+	uint64_t allocated; /* chunks that have storage; raised by the collector alone, who wakes
+			       those who wait for it (a futex); atomic */
 	uint64_t lost;	    /* records that found no room; atomic */
 	uint32_t closed;    /* the trace has ended: claim no more; atomic */
 	uint32_t pad_;
@@ -126,7 +127,8 @@ struct sb_log_header {
 	uint64_t execs;
 	uint32_t libctext; /* there is a text for libc beside the log: see libctext.h */
 	uint32_t pad2_;
-	uint64_t reserved_[5];
+	uint64_t starved; /* `allocated` when waiting for more was given up, plus one; atomic */
+	uint64_t reserved_[4];
 	struct sb_log_linker linker[SB_LINKERS];
 	struct sb_log_prog prog[SB_PROG_SLOTS];
 };

@@ -126,7 +126,7 @@ Test(chunk, full)
 	while (sb_reserve(SB_CHUNK / 4, &slot))
 		sb_publish(&slot, SB_CHUNK / 4);
 	cr_expect(eq(u64, head->lost, 1));
-	for (int i = 0; i < 10000; i++) /* two seconds each, if each waited */
+	for (int i = 0; i < 10000; i++) /* some seconds each, if each waited */
 		cr_assert(not(sb_reserve(SB_CHUNK / 4, &slot)));
 	cr_expect(eq(u64, head->lost, 10001));
 	cr_expect(eq(u64, head->lost_sandboxed, 0));
@@ -134,6 +134,31 @@ Test(chunk, full)
 	head->allocated = allocated;
 	cr_expect(sb_reserve(SB_CHUNK / 4, &slot));
 	cr_expect(tracee_find(SB_OPEN, 0, "/small", 0) != NULL);
+}
+
+static void *give_late(void *arg)
+{
+	usleep(1000000);
+	sb_log_head(the_log)->allocated = *(const uint64_t *)arg;
+	return NULL;
+}
+
+/* A collector that does not run for a while: nothing is lost for that. */
+Test(chunk, storage_that_comes_late)
+{
+	struct sb_log_header *head = sb_log_head(the_log);
+	uint64_t allocated = head->allocated;
+	struct sb_slot slot;
+	pthread_t late;
+
+	head->allocated = head->next;
+	cr_assert(eq(int, pthread_create(&late, NULL, give_late, &allocated), 0));
+	for (int i = 0; i < 20; i++) {
+		slot = reserve(SB_CHUNK / 4);
+		sb_publish(&slot, SB_CHUNK / 4);
+	}
+	cr_assert(eq(int, pthread_join(late, NULL), 0));
+	cr_expect(eq(u64, head->lost, 0));
 }
 
 Test(chunk, closed)
