@@ -94,7 +94,10 @@ static long told_make(enum sb_op op, int dirfd, const char *path, long raw)
 long sb_leaf_symlink(const char *target, const char *path)
 {
 #ifdef __NR_symlink
-	return told_make(SB_OP_SYMLINK, AT_FDCWD, path, SB_CALL(__NR_symlink, target, path));
+	long raw = SB_CALL(__NR_symlink, target, path);
+
+	sb_tell_symlink(target, AT_FDCWD, path, raw);
+	return raw;
 #else
 	return sb_leaf_symlinkat(target, AT_FDCWD, path);
 #endif
@@ -102,7 +105,10 @@ long sb_leaf_symlink(const char *target, const char *path)
 
 long sb_leaf_symlinkat(const char *target, int dirfd, const char *path)
 {
-	return told_make(SB_OP_SYMLINK, dirfd, path, SB_CALL(__NR_symlinkat, target, dirfd, path));
+	long raw = SB_CALL(__NR_symlinkat, target, dirfd, path);
+
+	sb_tell_symlink(target, dirfd, path, raw);
+	return raw;
 }
 
 long sb_leaf_mkdir(const char *path, unsigned mode)

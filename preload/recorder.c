@@ -169,11 +169,12 @@ static void note_changes(struct sb_recorder *st, const struct sb_access *a)
 		(void)sb_add(&st->log->moves, 1);
 }
 
+/* `text` has room for one more. */
 static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_text *text,
 		   unsigned texts, uint8_t flags)
 {
 	uint32_t where = sb_load(&st->where);
-	uint64_t hash = identity(st, a, where, text, texts);
+	uint64_t hash;
 	struct sb_rec head = {
 		.kind = a->kind,
 		.flags = a->flags | flags,
@@ -186,6 +187,11 @@ static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_
 	};
 	uint64_t ref;
 
+	if (a->target) {
+		text[texts++] = (struct sb_text){a->target, sb_strnlen(a->target, PATH_MAX)};
+		head.flags |= SB_REC_TARGET;
+	}
+	hash = identity(st, a, where, text, texts);
 	note_changes(st, a);
 	if (!sb_repeat_raise(st->passing, hash) && sb_write(&head, text, texts, NULL, 0, &ref))
 		sb_repeat_remember(st->passing, hash, ref);
@@ -195,7 +201,7 @@ static void record(struct sb_recorder *st, const struct sb_access *a, struct sb_
 static bool try_relative(struct sb_recorder *st, const struct sb_access *a, size_t len, char *buf,
 			 size_t size)
 {
-	struct sb_text text[2] = {{a->path, len}, {buf, 0}};
+	struct sb_text text[3] = {{a->path, len}, {buf, 0}};
 
 	if (!(a->dirfd == AT_FDCWD ? sb_name_cwd(buf, size, &text[1].len)
 				   : sb_name_dir(a->dirfd, buf, size, &text[1].len)))

@@ -23,9 +23,10 @@ struct sb_access {
 	const char *path; /* a bad pointer is the caller's to find out: record after the system call
 			     said no EFAULT */
 	const char *by;	  /* load, search: the object that asked; else NULL */
-	int outcome;	  /* 0 or errno */
-	int fd;		  /* what an open returned, -1 none */
-	uint64_t arg;	  /* open flags */
+	const char *target; /* of a symlink that was made; else NULL */
+	int outcome;	    /* 0 or errno */
+	int fd;		    /* what an open returned, -1 none */
+	uint64_t arg;	    /* open flags */
 };
 
 /* Records it, or raises the count of the same one. NULL and empty paths are nothing to record. */

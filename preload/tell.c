@@ -63,7 +63,8 @@ void sb_tell(enum sb_kind kind, int dirfd, const char *path, uint8_t flags, long
 		sb_tell_read(kind, dirfd, path, flags, raw);
 }
 
-static void tell_write(enum sb_op op, int dirfd, const char *path, uint8_t flags, long raw)
+static void tell_write(enum sb_op op, int dirfd, const char *path, uint8_t flags,
+		       const char *target, long raw)
 {
 	struct sb_access access = access_of(SB_WRITE, dirfd, path, raw);
 
@@ -71,6 +72,7 @@ static void tell_write(enum sb_op op, int dirfd, const char *path, uint8_t flags
 		return;
 	access.op = (uint8_t)op;
 	access.flags = flags;
+	access.target = raw ? NULL : target;
 	sb_record(&access);
 }
 
@@ -92,12 +94,18 @@ static uint8_t existed_by_making(long raw)
 
 void sb_tell_change(enum sb_op op, int dirfd, const char *path, uint8_t flags, long raw)
 {
-	tell_write(op, dirfd, path, (uint8_t)(flags | existed_by(raw)), raw);
+	tell_write(op, dirfd, path, (uint8_t)(flags | existed_by(raw)), NULL, raw);
 }
 
 void sb_tell_make(enum sb_op op, int dirfd, const char *path, long raw)
 {
-	tell_write(op, dirfd, path, (uint8_t)(SB_REC_NOFOLLOW | existed_by_making(raw)), raw);
+	tell_write(op, dirfd, path, (uint8_t)(SB_REC_NOFOLLOW | existed_by_making(raw)), NULL, raw);
+}
+
+void sb_tell_symlink(const char *target, int dirfd, const char *path, long raw)
+{
+	tell_write(SB_OP_SYMLINK, dirfd, path, (uint8_t)(SB_REC_NOFOLLOW | existed_by_making(raw)),
+		   target, raw);
 }
 
 void sb_tell_rename(int from_dir, const char *from, int to_dir, const char *to, unsigned flags,
@@ -110,7 +118,7 @@ void sb_tell_rename(int from_dir, const char *from, int to_dir, const char *to, 
 		return;
 	}
 	sb_tell_change(SB_OP_MOVED, from_dir, from, SB_REC_NOFOLLOW, raw);
-	tell_write(SB_OP_RENAME, to_dir, to, SB_REC_NOFOLLOW | existed, raw);
+	tell_write(SB_OP_RENAME, to_dir, to, SB_REC_NOFOLLOW | existed, NULL, raw);
 }
 
 void sb_tell_link(int from_dir, const char *from, int to_dir, const char *to, int flags, long raw)

@@ -23,6 +23,9 @@ void sb_tell_change(enum sb_op op, int dirfd, const char *path, uint8_t flags, l
 /* Made where nothing may be: what worked was not there before, EEXIST was. */
 void sb_tell_make(enum sb_op op, int dirfd, const char *path, long raw);
 
+/* A symlink that holds `target`. */
+void sb_tell_symlink(const char *target, int dirfd, const char *path, long raw);
+
 /* `flags` are those of renameat2(2); whether the new name existed was asked before the call. */
 void sb_tell_rename(int from_dir, const char *from, int to_dir, const char *to, unsigned flags,
 		    uint8_t existed, long raw);

@@ -24,7 +24,8 @@ enum what {
 	OPEN,
 	OPEN_HOW, /* openat2 */
 	CREAT,
-	MAKE,	/* `op` */
+	MAKE, /* `op` */
+	SYMLINK,
 	CHANGE, /* `op` */
 	RENAME,
 	LINK,
@@ -96,7 +97,7 @@ static const struct shape shapes[] = {
 	[__NR_getdents] = OTHER(LIST, 0),
 	[__NR_mkdir] = MAKES(SB_OP_MKDIR, NONE, 0),
 	[__NR_mknod] = MAKES(SB_OP_MKNOD, NONE, 0),
-	[__NR_symlink] = MAKES(SB_OP_SYMLINK, NONE, 1),
+	[__NR_symlink] = OPENS(SYMLINK, NONE, 1, NONE),
 	[__NR_rmdir] = CHANGES_LINK(SB_OP_REMOVE, NONE, 0),
 	[__NR_unlink] = CHANGES_LINK(SB_OP_REMOVE, NONE, 0),
 	[__NR_chmod] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
@@ -124,7 +125,7 @@ static const struct shape shapes[] = {
 	[__NR_getdents64] = OTHER(LEAF, NONE),
 	[__NR_mkdirat] = MAKES(SB_OP_MKDIR, 0, 1),
 	[__NR_mknodat] = MAKES(SB_OP_MKNOD, 0, 1),
-	[__NR_symlinkat] = MAKES(SB_OP_SYMLINK, 1, 2),
+	[__NR_symlinkat] = OPENS(SYMLINK, 1, 2, NONE),
 	[__NR_unlinkat] = CHANGES_LINK(SB_OP_REMOVE, 0, 1),
 	[__NR_truncate] = CHANGES(SB_OP_CHANGE, NONE, 0, NONE),
 	[__NR_fchmodat] = CHANGES(SB_OP_CHANGE, 0, 1, NONE),
@@ -237,6 +238,9 @@ static void tell(const struct call *call, long raw)
 		break;
 	case MAKE:
 		sb_tell_make(shape->detail, call->dir, call->path, raw);
+		break;
+	case SYMLINK:
+		sb_tell_symlink(path_of(call, 0), call->dir, call->path, raw);
 		break;
 	case CHANGE:
 		sb_tell_change(shape->detail, call->dir, call->path, nofollow(call), raw);

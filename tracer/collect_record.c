@@ -172,17 +172,37 @@ static uint32_t put_by(struct sb_collector *c, struct chunk *k, const struct rec
 	return put_rooted(c, k, root_of(k, rec), by.s);
 }
 
-/* A symlink may be another one now, or none. `path` is within `root`. */
-static void names_changed(struct sb_collector *c, const struct held *held, const char *root,
-			  const char *path, pid_t pid)
+/* What the new symlink holds. */
+static const char *target_of(const struct record *rec)
 {
+	if (!(rec->head.flags & SB_REC_TARGET))
+		return NULL;
+	return record_string(rec, rec->head.flags & SB_REC_DIR ? 2 : 1);
+}
+
+/* A symlink may be another one now, or none. `path` is within `root`. */
+static void names_changed(struct sb_collector *c, const struct chunk *k, const struct held *held,
+			  const char *root, const char *path)
+{
+	const char *real = collect_text(k, held->real);
+
 	if (held->kind != SB_WRITE || held->outcome != 0)
 		return;
-	if (held->op == SB_OP_REMOVE)
-		sb_real_removed(c->real, root, path, pid);
-	else if (held->op == SB_OP_RENAME || held->op == SB_OP_MOVED || held->op == SB_OP_SYMLINK ||
-		 held->op == SB_OP_LINK)
+	switch (held->op) {
+	case SB_OP_REMOVE:
+		sb_real_removed(c->real, root, path, k->image->pid);
+		break;
+	case SB_OP_RENAME:
+	case SB_OP_MOVED:
+	case SB_OP_SYMLINK:
+	case SB_OP_LINK:
 		sb_real_forget(c->real);
+		break;
+	default:
+		return;
+	}
+	if (real)
+		sb_real_planted(c->real, real, target_of(&c->record));
 }
 
 static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
@@ -215,7 +235,7 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 	held.by = put_by(c, k, rec);
 	if (!held.path || !collect_hold(c, k, &held))
 		return;
-	names_changed(c, &held, root, path.s, k->image->pid);
+	names_changed(c, k, &held, root, path.s);
 	if (held.kind == SB_EXEC)
 		note_exec(c, k, &held, root);
 	if (held.kind == SB_WRITE && held.outcome == 0 && held.real &&

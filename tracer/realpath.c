@@ -16,12 +16,15 @@
 /* Deeper than any path of PATH_MAX bytes can be. */
 #define DEPTH_MOST (PATH_MAX / 2 + HOPS_MOST)
 /* Some megabytes, whatever a program makes up in names. */
-#define KNOWN_MOST 32768
+#define KNOWN_MOST   32768
+#define PLANTED_MOST 8192
 
 struct sb_real {
 	struct sb_links *links;
 	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer, or none */
 	struct sb_map answers; /* interned */
+	struct sb_map planted; /* symlinks that were made -> what they hold, or none */
+	struct sb_map targets; /* interned */
 	struct sb_buf full;    /* scratch */
 	double since;	       /* nothing that is remembered is older */
 };
@@ -86,6 +89,8 @@ void sb_real_free(struct sb_real *real)
 		return;
 	sb_map_free(&real->known);
 	sb_map_free(&real->answers);
+	sb_map_free(&real->planted);
+	sb_map_free(&real->targets);
 	sb_links_free(real->links);
 	sb_buf_free(&real->full);
 	free(real);
@@ -119,6 +124,35 @@ static bool self_link(struct look *look, const char *path, char *target, size_t 
 	return true;
 }
 
+void sb_real_planted(struct sb_real *real, const char *path, const char *target)
+{
+	struct sb_map *planted = &real->planted;
+	struct sb_map_entry *entry;
+
+	if (planted->count >= PLANTED_MOST) {
+		sb_map_free(planted);
+		sb_map_free(&real->targets);
+	}
+	entry = target ? sb_map_adds(planted, path, NULL) : sb_map_finds(planted, path);
+	/* Out of memory: then it is not followed. */
+	if (entry)
+		entry->value =
+			target ? (void *)(uintptr_t)sb_map_intern(&real->targets, target) : NULL;
+}
+
+/* readlink(2), or what it was a moment ago. */
+static ssize_t read_link(struct sb_real *real, char *path, char *ret_target, size_t size)
+{
+	ssize_t n = sb_links_read(real->links, path, ret_target, size);
+	const struct sb_map_entry *was =
+		n == -ENOENT && real->planted.count ? sb_map_finds(&real->planted, path) : NULL;
+
+	if (!was || !was->value)
+		return n;
+	(void)snprintf(ret_target, size, "%s", (const char *)was->value);
+	return (ssize_t)strlen(ret_target);
+}
+
 /*
  * `path` is a directory's real path and a name below it: what is it, once links are followed? Kept
  * out of its caller, whose frames pile up as deep as a path is.
@@ -134,7 +168,7 @@ __attribute__((noinline)) static const char *last_step(struct look *look, const 
 
 		if (sb_in_root(full, look->root, path) < 0)
 			return untold;
-		ssize_t n = sb_links_read(look->real->links, full->s, target, sizeof target);
+		ssize_t n = read_link(look->real, full->s, target, sizeof target);
 		if (strncmp(path, "/proc/", 6) == 0 && (n >= 0 || strstr(path, "/fd/")))
 			look->fleeting = true;
 		if (n < 0)

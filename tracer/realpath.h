@@ -21,6 +21,11 @@ void sb_real_free(struct sb_real *real);
 void sb_real_forget(struct sb_real *real);
 /* `path` was removed: forgets, where it may have been a link. */
 void sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid);
+/*
+ * A symlink was made at the real `path`, with the root's before it, and holds `target`: so it is
+ * followed where it is gone before anybody could look. NULL: there is none any more.
+ */
+void sb_real_planted(struct sb_real *real, const char *path, const char *target);
 /* Forgets where the oldest of what is remembered was looked up SB_REAL_BELIEVED seconds ago. */
 void sb_real_renew(struct sb_real *real);
 /* Forgets where much is remembered: for between two look-ups of a long batch. */

@@ -168,6 +168,7 @@ enum sb_rec_kind {
 	       */
 
 #define SB_REC_BYPASS 0x20u /* hello: the process calls by the bypass, see SB_PASS */
+#define SB_REC_TARGET 0x80u /* the last string is what the new symlink holds */
 #define SB_REC_PASSED 0x40u /* exec: made by the bypass, set just before it is; atomic */
 
 /*
@@ -192,8 +193,8 @@ struct sb_rec {
 			  * make by the bypass for us; else by kind */
 	uint32_t tick; /* when, for order among processes: the cycle counter / 1024; 0 not known */
 	uint64_t arg;  /* open: flags; the rest by kind */
-	char text[];   /* open...: path [, directory]; load, search: path, by; exec: path [,
-			  directory], argv... */
+	char text[];   /* open...: path [, directory] [, target]; load, search: path, by; exec: path
+			  [,   directory], argv... */
 };
 
 /* A record's place: chunk number times SB_CHUNK plus its offset in the chunk; 0 is none. */

@@ -46,6 +46,16 @@ else
 	skip_check "the trace is UTF-8 and JSON, line by line" "the program python3 is missing"
 fi
 
+fleeting() {
+	: >behind
+	# shellcheck disable=SC2016 # for the traced shell
+	trace_into fleeting sh -c 'd=$1
+		ln -s behind link && cat link && rm link
+		mkdir made && ln -s "$d" made/link && cat made/link/behind && rm -r made' - "$PWD" || return 1
+	[ "$(grep '"event":"open"' fleeting.trace | grep -cF "\"real\":\"$(pwd -P)/behind\"")" -eq 2 ]
+}
+check "a symlink that is gone as soon as it was followed" fleeting
+
 # Those who look while the program waits; the others may look when names mean something else again.
 really() {
 	local name real line
