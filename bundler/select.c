@@ -78,32 +78,24 @@ static int compare(struct selection *s, const char *real, struct sb_err *err)
 	return 0;
 }
 
-/* Whether the name leads through a directory or a link that only the run had. */
-static bool leads_through_made(const struct selection *s, const char *path)
-{
-	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		auto_buf above = SB_BUF_INIT;
-
-		if (sb_buf_add(&above, path, (size_t)(slash - path)) == 0 &&
-		    sb_writes_made(&s->writes, above.s))
-			return true;
-	}
-	return false;
-}
-
-/* By its real name, where the one that the program used is gone with what the run took away. */
-static int add_real(struct selection *s, const char *path, unsigned flags,
-		    const struct sb_reason *why, struct sb_err *err)
+/*
+ * By its real name, where the one that the program used was, or led through, a link or a directory
+ * that only the run had.
+ */
+static int add_real(struct selection *s, unsigned flags, const struct sb_reason *why,
+		    struct sb_err *err)
 {
 	struct sb_err failed = SB_ERR_INIT;
 	const char *real;
 
-	if (strcmp(path, s->real.s) == 0 || !leads_through_made(s, path))
-		return -ENOENT;
 	int rc = sb_fileset_add(s->set, s->real.s, flags, why, &real, &failed);
-	if (rc == -ENOMEM)
+	if (rc >= 0)
+		return rc ? compare(s, real, err) : 0;
+	if (rc == -ENOMEM) {
 		*err = failed;
-	return rc > 0 ? compare(s, real, err) : rc;
+		return rc;
+	}
+	return remark(s, SB_REMARK_GONE, s->real.s, err);
 }
 
 /* Adds; what cannot be added gets its remark. `sure`: the trace knows that it was there. */
@@ -120,9 +112,8 @@ static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 	case -ENOENT:
 	case -ENOTDIR:
 	case -ELOOP:
-		rc = sure ? add_real(s, path, flags, why, err) : -ENOENT;
-		if (rc >= 0 || rc == -ENOMEM)
-			return rc;
+		if (sure && strcmp(path, s->real.s) != 0 && sb_writes_made(&s->writes, path))
+			return add_real(s, flags, why, err);
 		/* The link itself may be what was looked at. */
 		if (!(flags & SB_FILESET_NOFOLLOW)) {
 			/* Unless the trace had a file at its end. */
@@ -163,6 +154,19 @@ static int add_way_out(struct selection *s, const char *path, struct sb_err *err
 	return remark(s, SB_REMARK_SYSTEM, s->real.s, err);
 }
 
+/* What the run made is no part of a payload; what it renamed is, by the name that it had before. */
+static int take_made(struct selection *s, unsigned flags, const struct sb_reason *why,
+		     struct sb_err *err)
+{
+	auto_buf before = SB_BUF_INIT;
+
+	if (!sb_writes_before(&s->writes, s->real.s, &before))
+		return remark(s, SB_REMARK_MADE, s->real.s, err);
+	if (sb_buf_set(&s->real, before.s) < 0)
+		return sb_fail(err, ENOMEM, "read a trace");
+	return add(s, before.s, flags, false, why, err);
+}
+
 /* Adds `path`, whose real path is in s->real, if it belongs into a payload at all. */
 static int take(struct selection *s, const char *path, unsigned flags, bool sure,
 		const struct sb_reason *why, struct sb_err *err)
@@ -174,7 +178,7 @@ static int take(struct selection *s, const char *path, unsigned flags, bool sure
 	if (sb_is_target_file(path) || sb_is_target_file(real))
 		return remark(s, SB_REMARK_TARGET, sb_is_target_file(path) ? path : real, err);
 	if (sb_writes_made(&s->writes, real))
-		return remark(s, SB_REMARK_MADE, real, err);
+		return take_made(s, flags, why, err);
 	if (sb_is_system_path(real))
 		return sb_is_system_path(path) ? remark(s, SB_REMARK_SYSTEM, real, err)
 					       : add_way_out(s, path, err);

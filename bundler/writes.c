@@ -1,14 +1,21 @@
 #include "bundler/writes.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "bundler/rules.h"
 #include "common/path.h"
 
-#define EXISTED 1u
-#define MADE	2u
+#define EXISTED	   1u
+#define MADE	   2u
+#define MOVES_MOST 8 /* one after another of the same file */
+
+struct sb_writes_rename {
+	const char *from, *to;
+};
 
 int sb_event_real(const struct sb_event *ev, const char *root, struct sb_buf *ret,
 		  struct sb_err *err)
@@ -40,6 +47,70 @@ static unsigned guess(const char *real, const char *root, int64_t started)
 	return stx.stx_mask & STATX_BTIME && stx.stx_btime.tv_sec > started ? MADE : EXISTED;
 }
 
+static int add_move(struct sb_writes *writes, const char *from, const char *to)
+{
+	if (writes->move_count == writes->move_cap) {
+		size_t cap = writes->move_cap ? writes->move_cap * 2 : 16;
+		void *grown = reallocarray(writes->moves, cap, sizeof *writes->moves);
+
+		if (!grown)
+			return -ENOMEM;
+		writes->moves = grown;
+		writes->move_cap = cap;
+	}
+	struct sb_writes_rename *move = &writes->moves[writes->move_count];
+
+	move->from = sb_map_intern(&writes->names, from);
+	move->to = sb_map_intern(&writes->names, to);
+	if (!move->from || !move->to)
+		return -ENOMEM;
+	writes->move_count++;
+	return 0;
+}
+
+/* A rename is told as two events, one after the other: what is gone, and what is there. */
+static int note_move(struct sb_writes *writes, const struct sb_trace *trace, size_t i,
+		     const char *from, const char *root)
+{
+	const struct sb_event *gone = &trace->events[i], *there = gone + 1;
+	struct sb_err ignored = SB_ERR_INIT;
+	auto_buf to = SB_BUF_INIT;
+
+	if (gone->op != SB_OP_MOVED || i + 1 == trace->event_count || there->kind != SB_WRITE ||
+	    there->op != SB_OP_RENAME || there->outcome > 0 || there->process != gone->process ||
+	    sb_event_real(there, root, &to, &ignored) < 0)
+		return 0;
+	return add_move(writes, from, to.s);
+}
+
+static unsigned flags_of(const struct sb_writes *writes, const char *path, size_t len)
+{
+	const struct sb_map_entry *e = sb_map_find(&writes->paths, path, len);
+
+	return e ? (unsigned)(uintptr_t)e->value : 0;
+}
+
+/*
+ * What was made where a directory had been, before that was renamed: was there another one of the
+ * name in it, that is back by now?
+ */
+static void doubt_replaced(struct sb_writes *writes, const char *root, int64_t started)
+{
+	for (size_t i = 0; i < writes->move_count; i++) {
+		const char *dir = writes->moves[i].from;
+
+		if (!(flags_of(writes, dir, strlen(dir)) & EXISTED))
+			continue;
+		for (size_t j = 0; j < writes->paths.count; j++) {
+			struct sb_map_entry *e = &writes->paths.entries[j];
+
+			if ((uintptr_t)e->value == MADE && strcmp(e->key, dir) != 0 &&
+			    sb_path_below(e->key, dir))
+				e->value = (void *)(uintptr_t)guess(e->key, root, started);
+		}
+	}
+}
+
 int sb_writes_read(struct sb_writes *writes, const struct sb_trace *trace, const char *root,
 		   struct sb_err *err)
 {
@@ -61,20 +132,18 @@ int sb_writes_read(struct sb_writes *writes, const struct sb_trace *trace, const
 		if (!e)
 			return sb_fail(err, ENOMEM, "read a trace");
 		e->value = (void *)((uintptr_t)e->value | flag);
+		if (note_move(writes, trace, i, real.s, root) < 0)
+			return sb_fail(err, ENOMEM, "read a trace");
 	}
+	doubt_replaced(writes, root, trace->header.started);
 	return 0;
 }
 
 void sb_writes_free(struct sb_writes *writes)
 {
 	sb_map_free(&writes->paths);
-}
-
-static unsigned flags_of(const struct sb_writes *writes, const char *path, size_t len)
-{
-	const struct sb_map_entry *e = sb_map_find(&writes->paths, path, len);
-
-	return e ? (unsigned)(uintptr_t)e->value : 0;
+	sb_map_free(&writes->names);
+	free(writes->moves);
 }
 
 bool sb_writes_made(const struct sb_writes *writes, const char *real)
@@ -85,6 +154,33 @@ bool sb_writes_made(const struct sb_writes *writes, const char *real)
 	for (size_t len = strlen(real); len > 1; len--)
 		if ((real[len] == '/' || real[len] == '\0') && flags_of(writes, real, len) == MADE)
 			return true;
+	return false;
+}
+
+static bool came_from(const struct sb_writes *writes, const char *real, struct sb_buf *ret)
+{
+	for (size_t i = writes->move_count; i-- > 0;) {
+		const struct sb_writes_rename *move = &writes->moves[i];
+
+		if (sb_path_below(real, move->to))
+			return sb_buf_set(ret, move->from) == 0 &&
+			       sb_buf_puts(ret, real + strlen(move->to)) == 0;
+	}
+	return false;
+}
+
+bool sb_writes_before(const struct sb_writes *writes, const char *real, struct sb_buf *ret)
+{
+	auto_buf now = SB_BUF_INIT;
+
+	if (sb_buf_set(&now, real) < 0)
+		return false;
+	for (int i = 0; i < MOVES_MOST && came_from(writes, now.s, ret); i++) {
+		if (!sb_writes_made(writes, ret->s))
+			return true;
+		if (sb_buf_set(&now, ret->s) < 0)
+			return false;
+	}
 	return false;
 }
 

@@ -12,12 +12,15 @@
 #include "tracer/trace.h"
 
 struct sb_writes {
-	struct sb_map paths; /* real path; value: flags */
+	struct sb_map paths;		/* real path; value: flags */
+	struct sb_writes_rename *moves; /* what was renamed, as told, `move_count` of them */
+	size_t move_count, move_cap;
+	struct sb_map names; /* of `moves`, interned */
 };
 
-#define SB_WRITES_INIT      \
-	{                   \
-		SB_MAP_INIT \
+#define SB_WRITES_INIT                               \
+	{                                            \
+		SB_MAP_INIT, NULL, 0, 0, SB_MAP_INIT \
 	}
 #define auto_writes __attribute__((cleanup(sb_writes_free))) struct sb_writes
 
@@ -29,6 +32,10 @@ void sb_writes_free(struct sb_writes *writes);
 bool sb_writes_made(const struct sb_writes *writes, const char *real);
 /* It was there before the run, and was written to, replaced or removed. */
 bool sb_writes_changed(const struct sb_writes *writes, const char *real);
+
+/* What the run itself had renamed to be `real`, or to be above it: by its name before, into *ret.
+ * False: nothing that was there before the run. */
+bool sb_writes_before(const struct sb_writes *writes, const char *real, struct sb_buf *ret);
 
 /* Where an event's path leads: as the trace has it, else followed now. Into *ret. */
 int sb_event_real(const struct sb_event *ev, const char *root, struct sb_buf *ret,

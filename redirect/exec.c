@@ -21,6 +21,13 @@ struct line {
 	char *interpreter, *arg; /* arg: NULL none */
 };
 
+/* What reads a script. */
+struct reader {
+	const char *real;
+	bool start;   /* it is one of ROOT */
+	bool in_copy; /* it lies in the layer */
+};
+
 static long call(long nr, long a, long b, long c, long d)
 {
 	return sb_arch_syscall(nr, a, b, c, d, 0, 0);
@@ -140,59 +147,84 @@ static void fill(const char **to, const struct line *line, const char *script, c
 	*to = NULL;
 }
 
-static long run_with(const char *real, bool start, const struct line *line, const char *script,
+static long run_by_start(const char *real, char *const *argv, char *const *env);
+
+static long run_with(const struct reader *reader, const struct line *line, const char *script,
 		     char *const *argv, char *const *env, const char **room)
 {
 	char *const *words = (char *const *)room;
+	long rc = -ENOEXEC;
 
 	fill(room, line, script, argv);
-	return start ? execute_start(real, words, env, NULL, script)
-		     : call(__NR_execve, (long)real, (long)words, (long)env, 0);
+	if (reader->start)
+		return execute_start(reader->real, words, env, NULL, script);
+	if (reader->in_copy)
+		rc = run_by_start(reader->real, words, env);
+	return rc == -ENOEXEC ? call(__NR_execve, (long)reader->real, (long)words, (long)env, 0)
+			      : rc;
 }
 
 /* Many arguments: memory of our own, which an exec takes away, and a failed one must give back. */
-static long run_large(const char *real, bool start, const struct line *line, const char *script,
+static long run_large(const struct reader *reader, const struct line *line, const char *script,
 		      char *const *argv, char *const *env, size_t count)
 {
 	long at = map_room(count + 4), rc;
 
 	if (!at)
 		return -ENOMEM;
-	rc = run_with(real, start, line, script, argv, env, (const char **)at);
+	rc = run_with(reader, line, script, argv, env, (const char **)at);
 	(void)call(__NR_munmap, at, (long)((count + 4) * sizeof(char *)), 0, 0);
 	return rc;
 }
 
-/* The interpreter's own way in; NULL: the payload has none that can be started so. */
-static const char *find_interpreter(const struct line *line, struct sb_place *place)
+/* The interpreter's own way in. False: the payload has none that can be started so. */
+static bool find_ours(const char *path, struct sb_place *place, struct reader *ret)
 {
-	if (!sb_look(line->interpreter, true, place) || !place->entry)
-		return NULL;
-	if (place->entry->flags & SB_INDEX_PROGRAM)
-		return sb_place_in_root(place);
-	return place->entry->type == SB_INDEX_FILE && !(place->entry->flags & SB_INDEX_SCRIPT)
-		       ? sb_place_in_payload(place)
-		       : NULL;
+	if (!sb_look(path, true, place) || !place->entry)
+		return false;
+	ret->start = place->entry->flags & SB_INDEX_PROGRAM;
+	if (ret->start)
+		ret->real = sb_place_in_root(place);
+	else if (place->entry->type == SB_INDEX_FILE && !(place->entry->flags & SB_INDEX_SCRIPT))
+		ret->real = sb_place_in_payload(place);
+	return ret->real;
+}
+
+/* The same, where it may lie in the layer, or be a link there; in place->room, too. */
+__attribute__((noinline)) static bool find_interpreter(const char *path, struct sb_place *place,
+						       struct reader *ret)
+{
+	char settled[SB_PATH_MAX];
+	const char *known;
+	size_t at = 0;
+
+	*ret = (struct reader){0};
+	if (!sb_here.layer || !sb_is_layered(path))
+		return find_ours(path, place, ret);
+	known = sb_settle(AT_FDCWD, path, true, settled, &ret->in_copy);
+	if (!known || !ret->in_copy)
+		return known && find_ours(known, place, ret);
+	if (!sb_puts(place->room, sizeof(place->room), &at, known))
+		return false;
+	ret->real = place->room;
+	return true;
 }
 
 /* -ENOEXEC: no script, or none that the payload has an interpreter for. */
 static long run_script(const char *script, const char *real, char *const *argv, char *const *env)
 {
-	const char *room[SMALL + 4], *interpreter;
+	const char *room[SMALL + 4];
 	struct sb_place place = {.size = 0};
+	struct reader reader;
 	struct line line;
 	size_t count = 0;
 
-	if (!read_line(real, &line))
-		return -ENOEXEC;
-	interpreter = find_interpreter(&line, &place);
-	if (!interpreter)
+	if (!read_line(real, &line) || !find_interpreter(line.interpreter, &place, &reader))
 		return -ENOEXEC;
 	if (!sb_count_list(argv, &count))
 		return -EFAULT;
-	bool start = place.entry->flags & SB_INDEX_PROGRAM;
-	return count <= SMALL ? run_with(interpreter, start, &line, script, argv, env, room)
-			      : run_large(interpreter, start, &line, script, argv, env, count);
+	return count <= SMALL ? run_with(&reader, &line, script, argv, env, room)
+			      : run_large(&reader, &line, script, argv, env, count);
 }
 
 /* What may be executed at all: a script is read by its interpreter, whoever may execute it. */
@@ -239,13 +271,10 @@ static long run_foreign(const struct sb_call *c, const char *path, char *const *
 }
 
 /* One that lies in the layer: the payload's world is its own. */
-static long run_in_layer(const char *known, const char *script, char *const *argv, char *const *env)
+static long run_in_layer(const char *real, const char *script, char *const *argv, char *const *env)
 {
-	char real[SB_PATH_MAX];
 	long rc;
 
-	if (!sb_layer_path(known, real, sizeof(real)))
-		return -ENAMETOOLONG;
 	if (!may_execute(real))
 		return call(__NR_execve, (long)real, (long)argv, (long)env, 0);
 	rc = run_script(script, real, argv, env);
@@ -315,6 +344,37 @@ static long run_absent(const struct sb_call *c, const char *path, const struct s
 						 (char *const *)c->args[2]);
 }
 
+static long run_named(const struct sb_call *c, const char *path, const char *known,
+		      const char *script, struct sb_place *place)
+{
+	bool at = c->nr == __NR_execveat;
+
+	if (!sb_look(known, true, place) || !place->entry || place->entry->type != SB_INDEX_FILE)
+		return run_absent(c, path, place);
+	return run_ours(place, script, (char *const *)c->args[at + 1],
+			(char *const *)c->args[at + 2]);
+}
+
+/* A name in the layer, which may be a link that leads out of it. */
+__attribute__((noinline)) static long run_layered(const struct sb_call *c, const char *known,
+						  const char *script, struct sb_place *place)
+{
+	bool at = c->nr == __NR_execveat, copy = true;
+	struct sb_call other = *c;
+	char settled[SB_PATH_MAX];
+	const char *real = sb_settle(AT_FDCWD, known, true, settled, &copy);
+
+	if (!real)
+		real = sb_layer_path(known, settled, sizeof(settled));
+	if (!real)
+		return -ENAMETOOLONG;
+	if (copy)
+		return run_in_layer(real, script, (char *const *)c->args[at + 1],
+				    (char *const *)c->args[at + 2]);
+	other.args[at] = (long)real;
+	return run_named(&other, real, real, script, place);
+}
+
 long sb_redirect_exec(struct sb_call *c)
 {
 	bool at = c->nr == __NR_execveat;
@@ -334,9 +394,6 @@ long sb_redirect_exec(struct sb_call *c)
 		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, argv, env) : sb_make(c);
 	/* A relative name is what the program gave, and what its script is to see. */
 	script = path[0] && path[0] != '/' && dirfd == AT_FDCWD ? path : known;
-	if (sb_here.layer && sb_is_layered(known))
-		return run_in_layer(known, script, argv, env);
-	if (!sb_look(known, true, &place) || !place.entry || place.entry->type != SB_INDEX_FILE)
-		return run_absent(c, path, &place);
-	return run_ours(&place, script, argv, env);
+	return sb_here.layer && sb_is_layered(known) ? run_layered(c, known, script, &place)
+						     : run_named(c, path, known, script, &place);
 }

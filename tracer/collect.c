@@ -81,6 +81,7 @@ void sb_collector_free(struct sb_collector *c)
 		chunk_free(c->chunks[i]);
 	free(c->chunks);
 	free(c->births);
+	free(c->ready);
 	images_free(&c->images);
 	sb_real_free(c->real);
 	free(c);
@@ -170,45 +171,129 @@ static bool take(struct sb_collector *c, struct chunk *k, uint32_t offset, bool 
 	return true;
 }
 
-/* New records, up to the first that is not even reserved. */
-static void read_on(struct sb_collector *c, struct chunk *k, bool last)
+static struct chunk *find_chunk(const struct sb_collector *c, uint64_t number)
+{
+	size_t low = 0, high = c->chunk_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->chunks[middle]->number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < c->chunk_count && c->chunks[low]->number == number ? c->chunks[low] : NULL;
+}
+
+static bool is_later(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0; /* the counter wraps */
+}
+
+/*
+ * When it was written. In a chunk they are in order, whatever processors' counters say of each
+ * other; and so are an exec and the hello of the image that it made.
+ */
+static uint32_t tick_of(struct sb_collector *c, struct chunk *k, const struct sb_rec *rec)
+{
+	uint32_t tick = rec->tick ? rec->tick : k->tick ? k->tick : c->tick;
+	uint64_t place = rec->kind == SB_REC_HELLO && rec->dirfd != 1 ? rec->arg : 0;
+	const struct chunk *by = place ? find_chunk(c, place / SB_CHUNK) : NULL;
+	uint32_t offset = place % SB_CHUNK;
+
+	if (by && offset % 8 == 0 && offset + sizeof *rec <= by->cursor) {
+		const struct sb_rec *exec = collect_at(by, offset);
+
+		if (exec->tick && is_later(exec->tick, tick))
+			tick = exec->tick;
+	}
+	if (k->tick && is_later(k->tick, tick))
+		tick = k->tick;
+	return c->tick = k->tick = tick;
+}
+
+static void put_ready(struct sb_collector *c, struct chunk *k, uint32_t offset, uint32_t tick)
+{
+	if (c->ready_count == c->ready_cap) {
+		size_t cap = c->ready_cap ? c->ready_cap * 2 : 1024;
+		void *grown = reallocarray(c->ready, cap, sizeof *c->ready);
+
+		if (!grown) {
+			sb_sink_lost(c->sink, 1);
+			return;
+		}
+		c->ready = grown;
+		c->ready_cap = cap;
+	}
+	c->ready[c->ready_count] = (struct ready){tick, offset, c->ready_count, k};
+	c->ready_count++;
+}
+
+/* Up to the first that is not even reserved. */
+static void find_new(struct sb_collector *c, struct chunk *k)
 {
 	while (k->cursor + sizeof(struct sb_rec) <= SB_CHUNK) {
-		uint32_t offset = k->cursor;
-		uint32_t word = __atomic_load_n(&collect_at(k, offset)->word, __ATOMIC_ACQUIRE);
+		const struct sb_rec *rec = collect_at(k, k->cursor);
+		uint32_t word = __atomic_load_n(&rec->word, __ATOMIC_ACQUIRE);
 		uint32_t size = word & SB_REC_SIZE;
 
 		if (!word)
 			return;
-		if (size < sizeof(struct sb_rec) || size % 8 || size > SB_CHUNK - offset) {
+		if (size < sizeof(struct sb_rec) || size % 8 || size > SB_CHUNK - k->cursor) {
 			sb_sink_lost(c->sink, 1);
 			k->cursor = SB_CHUNK;
 			return;
 		}
+		put_ready(c, k, k->cursor, tick_of(c, k, rec));
 		k->cursor += size;
-		if (!take(c, k, offset, last) && !last && !come_back_for(k, offset))
-			sb_sink_lost(c->sink, 1);
 	}
 }
 
-/* Reads on from where it stopped; `last`: what is incomplete now stays so. */
-static void read_chunk(struct sb_collector *c, struct chunk *k, bool last)
+/* New records, and those that were not complete. */
+static void find_ready(struct sb_collector *c, struct chunk *k)
 {
-	size_t waiting = 0;
-
 	if (!name_chunk(c, k))
 		return;
-	read_on(c, k, last);
+	find_new(c, k);
+	/* What they refer to may be among the new ones. */
 	for (size_t i = 0; i < k->unfinished_count; i++)
-		if (!take(c, k, k->unfinished[i], last))
-			k->unfinished[waiting++] = k->unfinished[i];
-	k->unfinished_count = waiting;
+		put_ready(c, k, k->unfinished[i], k->tick);
+	k->unfinished_count = 0;
+}
+
+static int by_tick(const void *a, const void *b)
+{
+	const struct ready *x = a, *y = b;
+
+	if (x->tick != y->tick)
+		return is_later(x->tick, y->tick) ? 1 : -1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+/*
+ * In order of time, as far as it is known: what a name meant depends on what others did to it
+ * before. `last`: what is incomplete now stays so.
+ */
+static void take_ready(struct sb_collector *c, bool last)
+{
+	if (c->ready_count)
+		qsort(c->ready, c->ready_count, sizeof *c->ready, by_tick);
+	for (size_t i = 0; i < c->ready_count; i++) {
+		const struct ready *r = &c->ready[i];
+
+		if (!take(c, r->chunk, r->offset, last) && !last &&
+		    !come_back_for(r->chunk, r->offset))
+			sb_sink_lost(c->sink, 1);
+	}
+	c->ready_count = 0;
 }
 
 /* Nobody writes there any more: counts and outcomes are final. */
 static void finish_chunk(struct sb_collector *c, struct chunk *k)
 {
-	read_chunk(c, k, true);
+	find_ready(c, k);
+	take_ready(c, true);
 	for (size_t i = 0; i < k->held_count; i++)
 		collect_deliver(c, k, &k->held[i], collect_at(k, k->held[i].offset), true);
 	if (k->image)
@@ -272,15 +357,16 @@ static void read_some(struct sb_collector *c, uint64_t claimed)
 
 		k->over = __atomic_load_n(&k->memory->retired, __ATOMIC_ACQUIRE) ||
 			  (k->image && k->image->life == LIFE_GONE);
-		read_chunk(c, k, false);
-		if (k->unfinished_count && c->next < claimed)
-			k->over = false;
+		find_ready(c, k);
 	}
+	take_ready(c, false);
 	collect_births(c);
 	c->awaited = false;
 	for (size_t i = 0; i < c->chunk_count; i++) {
 		struct chunk *k = c->chunks[i];
 
+		if (k->unfinished_count && c->next < claimed)
+			k->over = false;
 		if (k->over) {
 			finish_chunk(c, k);
 			continue;

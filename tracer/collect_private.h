@@ -29,12 +29,21 @@ struct chunk {
 	const struct sb_chunk *memory;
 	struct image *image; /* NULL until it is named */
 	uint32_t cursor;
+	uint32_t tick;	      /* of its last record, as far as they are in order */
 	bool over;	      /* nobody will write there */
 	uint32_t *unfinished; /* offsets of records to come back for */
 	size_t unfinished_count, unfinished_cap;
 	struct held *held;
 	size_t held_count, held_cap;
 	struct sb_buf text;
+};
+
+/* A record that is there to be taken. */
+struct ready {
+	uint32_t tick;
+	uint32_t offset;
+	size_t order; /* in which it was found */
+	struct chunk *chunk;
 };
 
 /* A write that knew whether its file was there, to be put in order of time. */
@@ -62,6 +71,9 @@ struct sb_collector {
 	uint64_t next; /* chunk not looked at yet */
 	double looked;
 	size_t taken;
+	struct ready *ready;
+	size_t ready_count, ready_cap;
+	uint32_t tick; /* of the record that was found last */
 	struct birth *births;
 	size_t birth_count, birth_cap;
 	struct record record; /* the one in hand */

@@ -1,5 +1,6 @@
 #include "tracer/collect_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,7 +191,7 @@ static void names_changed(struct sb_collector *c, const struct chunk *k, const s
 		return;
 	switch (held->op) {
 	case SB_OP_REMOVE:
-		sb_real_removed(c->real, root, path, k->image->pid);
+		(void)sb_real_removed(c->real, root, path, k->image->pid);
 		break;
 	case SB_OP_RENAME:
 	case SB_OP_MOVED:
@@ -203,6 +204,31 @@ static void names_changed(struct sb_collector *c, const struct chunk *k, const s
 	}
 	if (real)
 		sb_real_planted(c->real, real, target_of(&c->record));
+}
+
+/* Whether there is something of that name within `root`. */
+static bool is_there(const char *root, const char *path)
+{
+	auto_buf full = SB_BUF_INIT;
+	struct stat st;
+
+	return sb_in_root(&full, root, path) == 0 && lstat(full.s, &st) == 0;
+}
+
+/*
+ * The real path. Nothing was found, and now there is a link to something: it was made since, and
+ * the name stands for itself.
+ */
+static const char *real_of(struct sb_collector *c, const struct chunk *k, const struct held *held,
+			   const char *root, const char *path, bool nofollow)
+{
+	pid_t pid = k->image->pid;
+	const char *real = sb_real_path(c->real, root, path, nofollow, pid), *itself;
+
+	if (held->outcome != ENOENT || nofollow || !real)
+		return real;
+	itself = sb_real_path(c->real, root, path, true, pid);
+	return itself && strcmp(itself, real) != 0 && is_there(root, real) ? itself : real;
 }
 
 static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
@@ -229,7 +255,7 @@ static void take_event(struct sb_collector *c, struct chunk *k, uint32_t offset)
 	bool nofollow =
 		rec->head.flags & SB_REC_NOFOLLOW && given[0] && given[strlen(given) - 1] != '/';
 	sb_real_trim(c->real);
-	const char *real = sb_real_path(c->real, root, path.s, nofollow, k->image->pid);
+	const char *real = real_of(c, k, &held, root, path.s, nofollow);
 	held.path = put_rooted(c, k, root, path.s);
 	held.real = put_rooted(c, k, root, real);
 	held.by = put_by(c, k, rec);
@@ -339,8 +365,9 @@ static void tell_process(struct sb_collector *c, const struct image *image,
 	sb_sink_process(c->sink, &p);
 }
 
+/* `passed`: the exec that made it, where nobody else tells of that. */
 static void number_greeted(struct sb_collector *c, struct image *image, const struct image *parent,
-			   bool passed_by)
+			   const struct image_exec *passed)
 {
 	const struct record *rec = &c->record;
 	size_t first = rec->head.flags & SB_REC_DIR ? 2 : 1; /* of argv */
@@ -349,7 +376,8 @@ static void number_greeted(struct sb_collector *c, struct image *image, const st
 		       (struct sb_watch_image){
 			       .ppid = rec->head.value,
 			       .forked = rec->head.dirfd == 1,
-			       .passed = passed_by,
+			       .passed = passed,
+			       .real = passed ? passed->real : NULL,
 			       .argv = rec->string_count > first ? &rec->strings[first] : NULL,
 		       });
 }
@@ -412,7 +440,7 @@ static void take_hello(struct sb_collector *c, struct chunk *k)
 	rec->strings[rec->string_count < RECORD_STRINGS ? rec->string_count : RECORD_STRINGS - 1] =
 		NULL;
 	if (c->number) {
-		number_greeted(c, image, parent == image ? NULL : parent, passed_by);
+		number_greeted(c, image, parent == image ? NULL : parent, passed_by ? exec : NULL);
 		/* Who shares the trace knows it for the image that it was. */
 		if (before && before->numbered && before->process == image->process)
 			before->continued = true;

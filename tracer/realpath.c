@@ -23,10 +23,15 @@ struct sb_real {
 	struct sb_links *links;
 	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer, or none */
 	struct sb_map answers; /* interned */
-	struct sb_map planted; /* symlinks that were made -> what they hold, or none */
-	struct sb_map targets; /* interned */
+	struct sb_map planted; /* symlinks that were made -> struct planted */
 	struct sb_buf full;    /* scratch */
 	double since;	       /* nothing that is remembered is older */
+};
+
+/* What a symlink held when it was made. */
+struct planted {
+	double when;
+	char target[];
 };
 
 /* One look-up on its way through links. */
@@ -62,16 +67,22 @@ void sb_real_forget(struct sb_real *real)
 	sb_map_clear(&real->answers);
 }
 
-void sb_real_renew(struct sb_real *real)
+static double now(void)
 {
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	double now = (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-	if (now - real->since < SB_REAL_BELIEVED)
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+void sb_real_renew(struct sb_real *real)
+{
+	double t = now();
+
+	if (t - real->since < SB_REAL_BELIEVED)
 		return;
 	sb_real_forget(real);
-	real->since = now;
+	real->since = t;
 }
 
 void sb_real_trim(struct sb_real *real)
@@ -83,14 +94,20 @@ void sb_real_trim(struct sb_real *real)
 	sb_map_free(&real->answers);
 }
 
+static void uproot(struct sb_real *real)
+{
+	for (size_t i = 0; i < real->planted.count; i++)
+		free(real->planted.entries[i].value);
+	sb_map_free(&real->planted);
+}
+
 void sb_real_free(struct sb_real *real)
 {
 	if (!real)
 		return;
 	sb_map_free(&real->known);
 	sb_map_free(&real->answers);
-	sb_map_free(&real->planted);
-	sb_map_free(&real->targets);
+	uproot(real);
 	sb_links_free(real->links);
 	sb_buf_free(&real->full);
 	free(real);
@@ -126,30 +143,34 @@ static bool self_link(struct look *look, const char *path, char *target, size_t 
 
 void sb_real_planted(struct sb_real *real, const char *path, const char *target)
 {
-	struct sb_map *planted = &real->planted;
+	size_t size = target ? strlen(target) + 1 : 0;
 	struct sb_map_entry *entry;
 
-	if (planted->count >= PLANTED_MOST) {
-		sb_map_free(planted);
-		sb_map_free(&real->targets);
+	if (real->planted.count >= PLANTED_MOST)
+		uproot(real);
+	entry = target ? sb_map_adds(&real->planted, path, NULL)
+		       : sb_map_finds(&real->planted, path);
+	if (!entry)
+		return;
+	free(entry->value);
+	/* Out of memory: then it is followed as it is. */
+	struct planted *p = entry->value = target ? malloc(sizeof *p + size) : NULL;
+	if (p) {
+		p->when = now();
+		memcpy(p->target, target, size);
 	}
-	entry = target ? sb_map_adds(planted, path, NULL) : sb_map_finds(planted, path);
-	/* Out of memory: then it is not followed. */
-	if (entry)
-		entry->value =
-			target ? (void *)(uintptr_t)sb_map_intern(&real->targets, target) : NULL;
 }
 
-/* readlink(2), or what it was a moment ago. */
+/* readlink(2), or what it was when what is told of now was done. */
 static ssize_t read_link(struct sb_real *real, char *path, char *ret_target, size_t size)
 {
-	ssize_t n = sb_links_read(real->links, path, ret_target, size);
-	const struct sb_map_entry *was =
-		n == -ENOENT && real->planted.count ? sb_map_finds(&real->planted, path) : NULL;
+	const struct sb_map_entry *entry =
+		real->planted.count ? sb_map_finds(&real->planted, path) : NULL;
+	const struct planted *p = entry ? entry->value : NULL;
 
-	if (!was || !was->value)
-		return n;
-	(void)snprintf(ret_target, size, "%s", (const char *)was->value);
+	if (!p || now() - p->when > SB_REAL_PLANTED)
+		return sb_links_read(real->links, path, ret_target, size);
+	(void)snprintf(ret_target, size, "%s", p->target);
 	return (ssize_t)strlen(ret_target);
 }
 
@@ -264,12 +285,15 @@ const char *sb_real_path(struct sb_real *real, const char *root, const char *pat
 	return answer == untold ? NULL : answer;
 }
 
-void sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid)
+bool sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid)
 {
 	/* Where it was a link that was followed, both answers differ. */
 	const char *itself = sb_real_path(real, root, path, true, pid);
 	const char *behind = sb_real_path(real, root, path, false, pid);
 
-	if (!itself || !behind || strcmp(itself, behind) != 0)
+	bool link = !itself || !behind || strcmp(itself, behind) != 0;
+
+	if (link)
 		sb_real_forget(real);
+	return link;
 }

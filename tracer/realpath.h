@@ -19,11 +19,12 @@ struct sb_real;
 int sb_real_new(struct sb_real **ret, struct sb_err *err);
 void sb_real_free(struct sb_real *real);
 void sb_real_forget(struct sb_real *real);
-/* `path` was removed: forgets, where it may have been a link. */
-void sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid);
+/* `path` was removed: forgets, where it may have been a link, and returns whether. */
+bool sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid);
 /*
  * A symlink was made at the real `path`, with the root's before it, and holds `target`: so it is
- * followed where it is gone before anybody could look. NULL: there is none any more.
+ * followed for SB_REAL_PLANTED seconds, though it may be another one by now, or gone. NULL: there
+ * is none any more.
  */
 void sb_real_planted(struct sb_real *real, const char *path, const char *target);
 /* Forgets where the oldest of what is remembered was looked up SB_REAL_BELIEVED seconds ago. */
@@ -32,6 +33,7 @@ void sb_real_renew(struct sb_real *real);
 void sb_real_trim(struct sb_real *real);
 
 #define SB_REAL_BELIEVED 0.02
+#define SB_REAL_PLANTED	 1.0
 
 /*
  * The real path of absolute `path` within `root` ("" for this machine's own), without the root;

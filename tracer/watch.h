@@ -102,6 +102,7 @@ struct sb_watch_image {
 	uint64_t started;	 /* of the process; 0 not known */
 	const char *root;	 /* "" this machine's own */
 	const char *exe, *cwd;	 /* exe with the root, cwd within it; NULL not known */
+	const char *real;	 /* of `exe` when it was executed, with the root; NULL not known */
 	const char *const *argv; /* NULL not known */
 	/* It was not `parent` itself that made the exec, but a vfork child of it. */
 	bool by_child;

@@ -12,15 +12,16 @@
 #define SCRIPTS_MOST 5
 /* --- telling ---------------------------------------------------------------------------------- */
 
+/* `real`: NULL where it is to be looked up. */
 static void tell_path(struct sb_watch *w, const struct watch_name *name, const char *within,
-		      enum sb_kind kind, int outcome, uint32_t number, pid_t pid)
+		      const char *real, enum sb_kind kind, int outcome, uint32_t number, pid_t pid)
 {
 	struct sb_event ev = {.kind = kind,
 			      .existed = SB_TRI_UNKNOWN,
 			      .outcome = outcome,
 			      .process = number,
 			      .count = 1,
-			      .real = watch_real(w, name, within, pid),
+			      .real = real ? real : watch_real(w, name, within, pid),
 			      .path = watch_shown(w, name, within),
 			      .backend = w->spec.backend};
 
@@ -37,8 +38,11 @@ void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome
 	if (!name.there)
 		return;
 	for (int i = 0; i <= SCRIPTS_MOST; i++) {
-		tell_path(w, &name, within, SB_EXEC, outcome, (uint32_t)call->number, call->pid);
-		const char *reach = watch_reach(w, &name, within, call->pid);
+		const char *known = i ? NULL : call->real;
+
+		tell_path(w, &name, within, known, SB_EXEC, outcome, (uint32_t)call->number,
+			  call->pid);
+		const char *reach = known ? known : watch_reach(w, &name, within, call->pid);
 		struct watch_program program = {0};
 
 		if (reach)
@@ -50,7 +54,7 @@ void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome
 		if (!program.script) {
 			/* The kernel opens the program's linker. */
 			if (image)
-				tell_path(w, &name, within, SB_OPEN, 0,
+				tell_path(w, &name, within, NULL, SB_OPEN, 0,
 					  watch_number(w, image, NULL), call->pid);
 			return;
 		}
@@ -201,6 +205,8 @@ static void tell_passed(struct sb_watch *w, const struct sb_watch_image *image,
 	call->pid = p->pid;
 	call->number = p->parent < 0 ? p->number : p->parent;
 	call->names[0] = (struct watch_name){.place = {.root = root, .cwd = ""}, .there = true};
+	/* Its name may mean another file by now, or none. */
+	call->real = image->real;
 	watch_tell_exec(w, call, 0, p);
 	watch_give_call(w, call);
 }

@@ -389,8 +389,16 @@ void sb_watch_guess(struct sb_watch *w, struct sb_watch_call *call)
 	struct watch_process *p = watch_find_process(w, call->pid);
 
 	guess_all(w, call);
-	if (is_exec(call) && p)
+	if (is_exec(call) && p) {
+		const struct watch_name *name = &call->names[0];
+
 		memory_layout(w, p, call->before);
+		/* It is told when the new image is heard of: then the name may mean another file,
+		 * or none. */
+		if (name->there)
+			call->real = watch_intern(
+				w, watch_real(w, name, call->text.s + name->at, call->pid));
+	}
 	call->passes = w->passes;
 }
 
@@ -411,6 +419,7 @@ void sb_watch_conclude(struct sb_watch *w, struct sb_watch_call *call)
 	if (call->moves || leaves_traces(call)) {
 		watch_tell_births(w, call);
 		w->moves += call->renames;
+		watch_names_change(w, call);
 		t->later = call;
 		return;
 	}

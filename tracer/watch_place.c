@@ -12,6 +12,8 @@
 #include "tracer/watch_private.h"
 
 #define DELETED " (deleted)"
+/* A call that was let go is done by then. */
+#define UNSETTLED_SECONDS 0.05
 
 /* False: it cannot be read. */
 static bool read_link(char text[PATH_MAX], pid_t tid, const char *what)
@@ -197,7 +199,10 @@ const char *watch_shown(struct sb_watch *w, const struct watch_name *name, const
 static const char *resolve(struct sb_watch *w, const struct watch_name *name, const char *within,
 			   pid_t pid)
 {
-	sb_real_renew(w->real);
+	if (w->unsettled > 0 && watch_now() < w->unsettled)
+		sb_real_forget(w->real);
+	else
+		sb_real_renew(w->real);
 	sb_real_trim(w->real);
 	return sb_real_path(w->real, name->place.root, within, name->nofollow, pid);
 }
@@ -274,29 +279,34 @@ void watch_moves(struct sb_watch *w, struct sb_watch_call *call)
  * The old names of links are not to be believed any more; and where a directory was renamed, the
  * working directories below it have other names.
  */
-static void names_changed(struct sb_watch *w, struct sb_watch_call *call)
+static bool names_changed(struct sb_watch *w, struct sb_watch_call *call)
 {
 	const struct sb_touches *touches = &call->touches;
 
 	switch (touches->row->op) {
 	case SB_OP_RENAME:
 		if (!call->renames)
-			break;
+			return false;
 		w->moves++;
 		sb_real_forget(w->real);
-		break;
+		return true;
 	case SB_OP_SYMLINK:
 	case SB_OP_LINK:
 		sb_real_forget(w->real);
-		break;
+		return true;
 	case SB_OP_REMOVE:
-		if (call->names[0].there)
-			sb_real_removed(w->real, call->names[0].place.root,
-					call->text.s + call->names[0].at, call->pid);
-		break;
+		return call->names[0].there &&
+		       sb_real_removed(w->real, call->names[0].place.root,
+				       call->text.s + call->names[0].at, call->pid);
 	default:
-		break;
+		return false;
 	}
+}
+
+void watch_names_change(struct sb_watch *w, struct sb_watch_call *call)
+{
+	if (names_changed(w, call))
+		w->unsettled = watch_now() + UNSETTLED_SECONDS;
 }
 
 void watch_moved(struct sb_watch *w, struct sb_watch_call *call, long result)
@@ -316,5 +326,5 @@ void watch_moved(struct sb_watch *w, struct sb_watch_call *call, long result)
 	if (strcmp(row->name, "unshare") == 0 && p &&
 	    call->call.args[0] & (CLONE_FS | CLONE_NEWNS) && p->threads > 1)
 		p->apart = true;
-	names_changed(w, call);
+	(void)names_changed(w, call);
 }

@@ -69,7 +69,8 @@ struct sb_watch_call {
 	struct sb_touches touches;
 	struct sb_buf text;
 	struct watch_name names[2];
-	bool moves; /* counted in the process's `moving` */
+	const char *real; /* of an exec: the program's, when it was executed; NULL not known */
+	bool moves;	  /* counted in the process's `moving` */
 	/* Of a rename: a directory or a link moves or goes, and with it what other names mean. */
 	bool renames;
 	bool guessed;
@@ -93,6 +94,7 @@ struct sb_watch {
 	struct sb_map strings;
 	struct sb_map programs; /* by identity: what they say of themselves */
 	struct sb_real *real;
+	double unsettled; /* until then what names mean may change unseen */
 	double swept;
 	uid_t user;		       /* our own, effective */
 	uint64_t moment;	       /* what was looked at in an earlier one is old; from 1 */
@@ -150,6 +152,8 @@ struct watch_mount watch_mount_of(const char *path);
 /* Before and after a call that may change somebody's place. */
 void watch_moves(struct sb_watch *w, struct sb_watch_call *call);
 void watch_moved(struct sb_watch *w, struct sb_watch_call *call, long result);
+/* The call is about to be made, and nobody tells when. */
+void watch_names_change(struct sb_watch *w, struct sb_watch_call *call);
 
 /* --- watch_call.c ---------------------------------------------------------------------------- */
 /* Tells touch `i` of the call, which came to `outcome`. */

@@ -74,5 +74,22 @@ if command -v gcc >/dev/null; then
 	gcc -o "$SB_WORK/within" "$SB_WORK/within.c"
 	check "names that are to stay within" same_by "$SB_WORK/within f; $SB_WORK/within sub/h; $SB_WORK/within ../pr/f"
 fi
+# The program itself is another one on the machine of the replay: it is the payload's that is to run.
+mkdir -p "$SB_WORK/tl" && cp /usr/bin/env "$SB_WORK/tl/prog"
+led_out() {
+	same_by "ln -s $SB_WORK/tl/prog c; ./c echo led; ln -s c again; ./again echo again; PATH=.:\$PATH; c echo found" || return 1
+	cp /usr/bin/false "$SB_WORK/tl/prog"
+	[ "$(cd / && SIDEBUNDLE_RUN_MODE=host "$SB_WORK/b/bin/sh" 2>&1)" = "$(printf 'led\nagain\nfound')" ]
+}
+check "a link that the run makes, to a program" led_out
+# shellcheck disable=SC2016 # for the traced shell
+check "a script that the run makes, with an interpreter that it makes" same_by \
+	'cp /bin/sh copy; ln -s /bin/sh link; for i in copy link; do printf "#!$PWD/$i\necho \$0 \$1 \$2\n" >script; chmod +x script; ./script a "b c"; PATH=$PWD:$PATH script; done'
+if /usr/bin/python3 -c 'import venv' 2>/dev/null; then
+	# shellcheck disable=SC2016
+	check "a venv that the run makes, and a tool of its" same_by '/usr/bin/python3 -m venv --without-pip v
+		printf "#!$PWD/v/bin/python3\nimport sys; print(sys.prefix, sys.argv)\n" >v/bin/tool; chmod +x v/bin/tool; v/bin/tool x
+		v/bin/python3 -c "import sys; print(sys.prefix, sys.executable)"'
+fi
 check "links that lead out of it" same_by 'ls -d out/. out/doc/../doc; test -d out/misc/../doc && echo there'
 check "a loop" same_by 'ln -s loop loop; cat loop 2>&1 | sed "s/.*: //"; ls -l loop | wc -l; rm loop; ls loop 2>&1 | wc -l'

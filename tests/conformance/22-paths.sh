@@ -47,14 +47,26 @@ else
 fi
 
 fleeting() {
-	: >behind
+	local real name here bad=0
+	here=$(pwd -P)
+	for name in one two three four; do echo "$name" >"$name"; done
+	printf '#!/bin/sh\n' >script && chmod 755 script
 	# shellcheck disable=SC2016 # for the traced shell
-	trace_into fleeting sh -c 'd=$1
-		ln -s behind link && cat link && rm link
-		mkdir made && ln -s "$d" made/link && cat made/link/behind && rm -r made' - "$PWD" || return 1
-	[ "$(grep '"event":"open"' fleeting.trace | grep -cF "\"real\":\"$(pwd -P)/behind\"")" -eq 2 ]
+	trace_into fleeting sh -c '
+		ln -s one link && cat link && rm link && ln -s two link && cat link && rm link
+		mkdir made && ln -s "$1" made/link && cat made/link/three && rm -r made
+		ln -s four link && read -r line <link && rm link
+		ln -s /usr/bin/env run && ./run true && rm run
+		ln -s script run && ./run && rm run' - "$PWD" || return 1
+	for name in one two three four; do
+		grep '"event":"open"' fleeting.trace | grep -qF "\"real\":\"$here/$name\"" || { echo "no open of $name"; bad=1; }
+	done
+	for real in "$(readlink -f /usr/bin/env)" "$here/script"; do
+		grep '"event":"exec"' fleeting.trace | grep -qF "\"real\":\"$real\"" || { echo "no exec of $real"; bad=1; }
+	done
+	return $bad
 }
-check "a symlink that is gone as soon as it was followed" fleeting
+check "symlinks that are gone as soon as they were followed" fleeting
 
 # Those who look while the program waits; the others may look when names mean something else again.
 really() {
