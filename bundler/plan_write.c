@@ -25,6 +25,24 @@ static void pairs(struct writer *w, const char *key, const char *const *values)
 		pair(w, key, *values);
 }
 
+/* Of two that set one variable the last one counts, as with env(1). */
+static bool is_set_again(const char *const *values)
+{
+	size_t len = strcspn(*values, "=") + 1;
+
+	for (const char *const *later = values + 1; *later; later++)
+		if (strncmp(*values, *later, len) == 0)
+			return true;
+	return false;
+}
+
+static void settings(struct writer *w, const char *key, const char *const *values)
+{
+	for (; values && *values; values++)
+		if (!is_set_again(values))
+			pair(w, key, *values);
+}
+
 /* What an environment may hold beside variables (a name that is empty) has no form in a plan. */
 static void variables(struct writer *w, const char *key, const char *const *values)
 {
@@ -49,7 +67,7 @@ int sb_plan_write(const struct sb_plan *plan, struct sb_buf *ret, struct sb_err 
 	pairs(&w, "private", plan->private_dirs);
 	pair(&w, "home", plan->no_home ? "no" : NULL);
 	pair(&w, "net", plan->no_net ? "no" : NULL);
-	pairs(&w, "set", plan->set);
+	settings(&w, "set", plan->set);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct sb_plan_entry *e = &plan->entries[i];
 

@@ -40,14 +40,17 @@ bool sb_is_nameless(const char *real)
  * What must fit the kernel's own driver, or is the door to it. Vendor-neutral neighbours that are
  * plain libraries (libGLU, libglut, libvulkan's layers) are not among them.
  */
-static const char *const gpu_sonames[] = {
-	"libGL.so",
-	"libGLX.so",
-	"libGLdispatch.so",
-	"libOpenGL.so",
-	"libEGL.so",
-	"libGLESv1_CM.so",
-	"libGLESv2.so",
+static const char *const dispatch_sonames[] = {
+	"libGL.so",	    "libGLX.so",
+	"libGLdispatch.so", "libOpenGL.so",
+	"libEGL.so",	    "libGLESv1_CM.so",
+	"libGLESv2.so",	    "libgbm.so",
+	"libdrm.so",	    "libdrm_amdgpu.so",
+	"libdrm_intel.so",  "libdrm_nouveau.so",
+	"libdrm_radeon.so", NULL,
+};
+
+static const char *const driver_sonames[] = {
 	"libGLX_mesa.so",
 	"libGLX_nvidia.so",
 	"libGLX_indirect.so",
@@ -57,12 +60,6 @@ static const char *const gpu_sonames[] = {
 	"libGLESv2_nvidia.so",
 	"libglapi.so",
 	"libgallium.so",
-	"libgbm.so",
-	"libdrm.so",
-	"libdrm_amdgpu.so",
-	"libdrm_intel.so",
-	"libdrm_nouveau.so",
-	"libdrm_radeon.so",
 	"libcuda.so",
 	"libcudadebugger.so",
 	"libnvcuvid.so",
@@ -93,21 +90,32 @@ static const char *const gpu_sonames[] = {
 	"libvulkan_lvp.so",
 	"libvulkan_nouveau.so",
 	"libvulkan_radeon.so",
+	NULL,
 };
 
-bool sb_is_gpu_library(const char *path)
+static bool is_one_of(const char *const *sonames, const char *path)
 {
 	const char *name = sb_path_base(path);
 
-	for (size_t i = 0; i < sizeof gpu_sonames / sizeof *gpu_sonames; i++) {
-		size_t len = strlen(gpu_sonames[i]);
+	for (; *sonames; sonames++) {
+		size_t len = strlen(*sonames);
 
 		/* The rest is a version, and nothing but. */
-		if (strncmp(name, gpu_sonames[i], len) == 0 && (!name[len] || name[len] == '.') &&
+		if (strncmp(name, *sonames, len) == 0 && (!name[len] || name[len] == '.') &&
 		    name[len + strspn(name + len, ".0123456789")] == '\0')
 			return true;
 	}
 	return false;
+}
+
+bool sb_is_gpu_dispatch(const char *path)
+{
+	return is_one_of(dispatch_sonames, path);
+}
+
+bool sb_is_gpu_library(const char *path)
+{
+	return sb_is_gpu_dispatch(path) || is_one_of(driver_sonames, path);
 }
 
 bool sb_is_secret_path(const char *real)
@@ -148,6 +156,21 @@ bool sb_is_secret_path(const char *real)
 		"**/.azure/msal_token_cache*",
 		"**/.terraform.d/credentials.tfrc.json",
 		"**/.vault-token",
+		"**/.m2/settings.xml",
+		"**/.m2/settings-security.xml",
+		"**/.gradle/gradle.properties",
+		"**/.config/rclone/rclone.conf",
+		"**/.rclone.conf",
+		"**/.s3cfg",
+		"**/.boto",
+		"**/.bash_history",
+		"**/.zsh_history",
+		"**/.python_history",
+		"**/.psql_history",
+		"**/.mysql_history",
+		"**/.sqlite_history",
+		"**/.node_repl_history",
+		"**/.local/share/fish/fish_history",
 		"**/private-keys-v1.d/*",
 		"**/secring.gpg",
 		"**/.password-store/**",

@@ -18,6 +18,10 @@ bool sb_is_system_path(const char *real);
 bool sb_is_nameless(const char *real);
 /* A library of the GPU's driver, by its soname: libGL.so.1 and libGL.so.1.7.0, not libGLU.so.1. */
 bool sb_is_gpu_library(const char *path);
+/* One of those that is no vendor's, but leads to his: a program that links it does not start
+ * without.
+ */
+bool sb_is_gpu_dispatch(const char *path);
 /* Where secrets are kept: ~/.ssh, ~/.netrc, /etc/shadow, stores of cloud tools. */
 bool sb_is_secret_path(const char *real);
 /* The first bytes of a file that holds a private key. */

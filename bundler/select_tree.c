@@ -186,8 +186,45 @@ static bool holds_secret(const struct sb_item *item)
 struct pruning {
 	const struct sb_rules *rules;
 	struct sb_remarks *remarks;
+	struct sb_map linked; /* graphics libraries that a program needs to start at all */
 	int rc;
 };
+
+static bool is_linked(const struct pruning *p, const struct sb_item *item)
+{
+	for (size_t i = 0; i < item->reason_count; i++) {
+		const struct sb_reason *why = &item->reasons[i];
+
+		if (!why->from)
+			continue;
+		if ((why->why == SB_WHY_NEEDED && !sb_is_gpu_library(why->from)) ||
+		    ((why->why == SB_WHY_NEEDED || why->why == SB_WHY_LINK) &&
+		     sb_map_finds(&p->linked, why->from)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A dispatch library that is a DT_NEEDED of what is no driver, or of another such one. It starts
+ * without a driver; the driver's own libraries, which it looks for as it runs, stay the target's.
+ */
+static int find_linked(struct pruning *p, const struct sb_fileset *set)
+{
+	size_t before;
+
+	do {
+		before = p->linked.count;
+		for (size_t i = 0; i < set->count; i++) {
+			const struct sb_item *item = &set->items[i];
+
+			if (sb_is_gpu_dispatch(item->path) && is_linked(p, item) &&
+			    !sb_map_adds(&p->linked, item->path, NULL))
+				return -ENOMEM;
+		}
+	} while (p->linked.count > before);
+	return 0;
+}
 
 /* A program that will not start without this library, or NULL. */
 static const char *who_needs(const struct sb_item *item)
@@ -213,7 +250,8 @@ static bool keep(void *arg, const struct sb_item *item)
 	else if (item->type == SB_ITEM_DIR || !item->source ||
 		 sb_globs_match(p->rules->include, item->path))
 		return true;
-	else if (!p->rules->allow_gpu && sb_is_gpu_library(item->path))
+	else if (!p->rules->allow_gpu && sb_is_gpu_library(item->path) &&
+		 !sb_map_finds(&p->linked, item->path))
 		kind = SB_REMARK_GPU;
 	else if (!p->rules->allow_secrets && item->type == SB_ITEM_FILE &&
 		 (sb_is_secret_path(item->path) || holds_secret(item)))
@@ -232,6 +270,8 @@ int sb_select_prune(struct sb_fileset *set, const struct sb_rules *rules,
 {
 	struct pruning p = {.rules = rules, .remarks = remarks};
 
+	p.rc = find_linked(&p, set);
 	sb_fileset_filter(set, keep, &p);
+	sb_map_free(&p.linked);
 	return p.rc < 0 ? no_memory(err) : 0;
 }

@@ -213,11 +213,15 @@ static int check_names(const struct sb_create_request *r, struct sb_err *err)
 		if (!sb_map_adds(&names, name, &is_new))
 			return no_memory(err);
 		if (!is_new)
-			return sb_fail(err, SB_EUSAGE,
-				       "two entries would be called '%s': rename a traced one with "
-				       "--from-trace FILE::entry=NAME (once for each command of a "
-				       "merged trace)",
-				       name);
+			return sb_fail(
+				err, SB_EUSAGE,
+				replay ? "two entries would be called '%s': rename a traced "
+					 "one with --from-trace FILE::entry=NAME (once for "
+					 "each command of a merged trace)"
+				       : "two entries would be called '%s': an entry is called "
+					 "as its program; make two bundles, or name one of "
+					 "them by a link",
+				name);
 	}
 	return 0;
 }

@@ -122,6 +122,11 @@ check "the manifest names that machine" grep -q '"arch":"aarch64"' b/arm/manifes
 create --name env --from-host /usr/bin/env --set-env A=1 --set-env 'B=two words' >/dev/null
 check "--set-env sets its own, and touches no other" expect_output $'C=3\nA=1\nB=two words' \
 	env -i C=3 A=user b/env/bin/env
+create --name env2 --from-host /usr/bin/env --set-env A=1 --set-env AB=2 --set-env A=3 >/dev/null
+check "the last one counts" expect_output $'AB=2\nA=3' env -i b/env2/bin/env
+cp "$(command -v true)" other-true && mkdir -p twice && mv other-true twice/true
+check "two programs of one name" expect_match "two entries would be called 'true': an entry is called as its program" \
+	create --name t2 --from-host true --from-host "$PWD/twice/true"
 check "what is no assignment is refused" expect_status 2 create --name e2 --set-env A --from-host ls
 
 if command -v cc >/dev/null; then
@@ -135,6 +140,14 @@ if command -v cc >/dev/null; then
 	check "it is not in" test ! -e "b/g/payload$PWD/gpu/libcuda.so.1"
 	check "a library that is only named alike is" test -e "b/g/payload$PWD/gpu/libglitter.so.1"
 	check "which verify knows" expect_status 0 sidebundle verify b/g
+	echo 'int glx(void) { return 0; }' | cc -shared -fPIC -Wl,-soname,libGLX.so.0 -o gpu/libGLX.so.0 -x c -
+	echo 'int glx(void); int gl(void) { return glx(); }' |
+		cc -shared -fPIC -Wl,-soname,libGL.so.1 -o gpu/libGL.so.1 -x c - -Lgpu -l:libGLX.so.0 -Wl,-rpath,"$PWD/gpu"
+	echo 'int gl(void); int main(void) { return gl(); }' |
+		cc -o gpu/draws -x c - -Lgpu -l:libGL.so.1 -Wl,-rpath,"$PWD/gpu" -Wl,-rpath-link,gpu
+	check "but not what leads to a driver, where a program links it" expect_status 0 create --name g3 --from-host "$PWD/gpu/draws"
+	check "so it starts" expect_status 0 env SIDEBUNDLE_RUN_MODE=host b/g3/bin/draws
+	check "with what that links, too" test -e "b/g3/payload$PWD/gpu/libGLX.so.0"
 	check "--allow-gpu-libs" expect_status 0 create --name g2 --allow-gpu-libs --from-host "$PWD/gpu/uses"
 	check "takes it along" test -e "b/g2/payload$PWD/gpu/libcuda.so.1"
 else

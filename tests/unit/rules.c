@@ -19,6 +19,8 @@ Test(rules, paths)
 		{"/usr/lib/libGLU.so.1", sb_is_gpu_library, false},
 		{"/usr/lib/libGL.so.notes", sb_is_gpu_library, false},
 		{"/usr/lib/libcuda.so.535.104.05", sb_is_gpu_library, true},
+		{"/usr/lib/libcuda.so.535.104.05", sb_is_gpu_dispatch, false},
+		{"/usr/lib/libdrm.so.2", sb_is_gpu_dispatch, true},
 		{"/proc", sb_is_system_path, true},
 		{"/run/user/1", sb_is_system_path, true},
 		{"/running", sb_is_system_path, false},
