@@ -157,8 +157,8 @@ static bool known(const char *dir, size_t len)
 
 	for (size_t i = 0; i < len; i++)
 		hash = hash * 33 + (unsigned char)dir[i];
-	hash |= 1;
-	slot = &now.searched[hash / 2 % SEARCHED];
+	hash += !hash;
+	slot = &now.searched[hash % SEARCHED];
 	if (*slot == hash)
 		return true;
 	*slot = hash;
@@ -166,14 +166,14 @@ static bool known(const char *dir, size_t len)
 }
 
 /* Where the first thing that it searches for is missing, ld.so looks whether there is such a
- * directory. */
+ * directory; but for one that is relative, which may be another one the next time. */
 static void searched(const char *name, bool missing)
 {
 	size_t len = (size_t)(sb_basename(name) - name), at = 0;
 
 	while (len > 1 && name[len - 1] == '/')
 		len--;
-	if (!len || len >= PATH_MAX || known(name, len) || !missing)
+	if (!len || len >= PATH_MAX || name[0] != '/' || known(name, len) || !missing)
 		return;
 	(void)sb_put(found(), PATH_MAX, &at, name, len);
 	tell(SB_STAT, found(), NULL, look(found()));

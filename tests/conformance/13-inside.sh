@@ -41,3 +41,10 @@ searched() {
 	traced searched 0 env LD_LIBRARY_PATH="$dir:$dir/nowhere" true
 }
 check "directories that the dynamic linker searches" searched
+relative() {
+	local dir
+	dir=$(fresh relative.d)
+	(cd "$dir" && trace_into "$PWD/../relative" env LD_LIBRARY_PATH=: true) || return 1
+	! grep '"event":"stat"' relative.trace | grep -F "\"$dir/"
+}
+check "but not of one that is relative" relative
