@@ -14,6 +14,7 @@
 #define PACK(window, st) ((uint64_t)(window) << 32 | (st))
 #define PATIENCE_MS	 5000
 #define TICK_MS		 20
+#define GRAIN		 65536 /* the largest page that there is */
 #define SPIN		 4000
 
 static bool failed(long raw)
@@ -102,17 +103,29 @@ static uint64_t claim(struct sb_recorder *st)
 	return 0;
 }
 
-static long chunk_offset(uint64_t number)
+/* A mapping begins at a page, and pages may be larger than chunks: what of one lies before it. */
+static long before(uint64_t number)
 {
-	return (long)(SB_LOG_HEADER + number * SB_CHUNK);
+	return (long)(SB_LOG_HEADER + number * SB_CHUNK) & (GRAIN - 1);
+}
+
+static long grain_of(uint64_t number)
+{
+	return (long)(SB_LOG_HEADER + number * SB_CHUNK) - before(number);
+}
+
+static void unmap_chunk(struct sb_chunk *chunk, uint64_t number)
+{
+	(void)sb_raw(SYS_munmap, (long)chunk - before(number), before(number) + SB_CHUNK, 0, 0, 0,
+		     0);
 }
 
 static struct sb_chunk *map_by_fd(int fd, uint64_t number)
 {
-	long p = sb_raw(SYS_mmap, 0, SB_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			chunk_offset(number));
+	long p = sb_raw(SYS_mmap, 0, before(number) + SB_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED,
+			fd, grain_of(number));
 
-	return failed(p) ? NULL : (struct sb_chunk *)p;
+	return failed(p) ? NULL : (struct sb_chunk *)(p + before(number));
 }
 
 /*
@@ -130,12 +143,14 @@ static struct sb_chunk *map_by_remap(struct sb_recorder *st, uint64_t number)
 
 	if (!current || !pin(w, (uint32_t)current))
 		return NULL;
-	gap = chunk_offset(number) - chunk_offset(w->number);
-	if (gap > 0) {
-		p = sb_raw(SYS_mremap, (long)w->chunk, 0, gap + SB_CHUNK, MREMAP_MAYMOVE, 0, 0);
+	gap = grain_of(number) - grain_of(w->number);
+	if (gap >= 0) {
+		p = sb_raw(SYS_mremap, (long)w->chunk - before(w->number), 0,
+			   gap + before(number) + SB_CHUNK, MREMAP_MAYMOVE, 0, 0);
 		if (!failed(p)) {
-			(void)sb_raw(SYS_munmap, p, gap, 0, 0, 0, 0);
-			chunk = (struct sb_chunk *)(p + gap);
+			if (gap)
+				(void)sb_raw(SYS_munmap, p, gap, 0, 0, 0, 0);
+			chunk = (struct sb_chunk *)(p + gap + before(number));
 		}
 	}
 	(void)sb_sub(&w->users, 1);
@@ -170,7 +185,7 @@ static void unmap(struct sb_recorder *st, struct sb_window *w)
 	/* A fork child's inherited window is still its parent's to retire. */
 	if (w->image == st->image)
 		sb_store(&w->chunk->retired, 1);
-	(void)sb_raw(SYS_munmap, (long)w->chunk, SB_CHUNK, 0, 0, 0, 0);
+	unmap_chunk(w->chunk, w->number);
 }
 
 /* A window to fill: a free one, or the oldest that nobody is inside. Its state is CHANGING; -1
@@ -222,7 +237,7 @@ static uint64_t new_chunk(struct sb_recorder *st, int fd, uint64_t full)
 	serial = sb_add(&st->serial, 1);
 	index = take_window(st, serial);
 	if (index < 0) {
-		(void)sb_raw(SYS_munmap, (long)chunk, SB_CHUNK, 0, 0, 0, 0);
+		unmap_chunk(chunk, number - 1);
 		sb_store(&st->claimed, number);
 		return 0;
 	}

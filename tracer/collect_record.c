@@ -215,6 +215,14 @@ static bool is_there(const char *root, const char *path)
 	return sb_in_root(&full, root, path) == 0 && lstat(full.s, &st) == 0;
 }
 
+/* What a descriptor was is not known any more, once it is closed. */
+static bool is_descriptor(const char *real)
+{
+	size_t digits = strncmp(real, "/proc/", 6) == 0 ? strspn(real + 6, "0123456789") : 0;
+
+	return digits && strncmp(real + 6 + digits, "/fd/", 4) == 0 && real[10 + digits];
+}
+
 /*
  * The real path. Nothing was found, and now there is a link to something: it was made since, and
  * the name stands for itself.
@@ -225,7 +233,11 @@ static const char *real_of(struct sb_collector *c, const struct chunk *k, const 
 	pid_t pid = k->image->pid;
 	const char *real = sb_real_path(c->real, root, path, nofollow, pid), *itself;
 
-	if (held->outcome != ENOENT || nofollow || !real)
+	if (!real || nofollow)
+		return real;
+	if (held->outcome == 0 && is_descriptor(real))
+		return NULL;
+	if (held->outcome != ENOENT)
 		return real;
 	itself = sb_real_path(c->real, root, path, true, pid);
 	return itself && strcmp(itself, real) != 0 && is_there(root, real) ? itself : real;
