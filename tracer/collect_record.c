@@ -237,7 +237,8 @@ static const char *real_of(struct sb_collector *c, const struct chunk *k, const 
 		return real;
 	if (held->outcome == 0 && is_descriptor(real))
 		return NULL;
-	if (held->outcome != ENOENT)
+	/* What is called alike was no link, nearly always: most that is looked for is missing. */
+	if (held->outcome != ENOENT || strcmp(sb_path_base(real), sb_path_base(path)) == 0)
 		return real;
 	itself = sb_real_path(c->real, root, path, true, pid);
 	return itself && strcmp(itself, real) != 0 && is_there(root, real) ? itself : real;
