@@ -154,6 +154,9 @@ static int add_way_out(struct selection *s, const char *path, struct sb_err *err
 	return remark(s, SB_REMARK_SYSTEM, s->real.s, err);
 }
 
+static int take(struct selection *s, const char *path, unsigned flags, bool sure,
+		const struct sb_reason *why, struct sb_err *err);
+
 /* What the run made is no part of a payload; what it renamed is, by the name that it had before. */
 static int take_made(struct selection *s, unsigned flags, const struct sb_reason *why,
 		     struct sb_err *err)
@@ -164,7 +167,8 @@ static int take_made(struct selection *s, unsigned flags, const struct sb_reason
 		return remark(s, SB_REMARK_MADE, s->real.s, err);
 	if (sb_buf_set(&s->real, before.s) < 0)
 		return sb_fail(err, ENOMEM, "read a trace");
-	return add(s, before.s, flags, false, why, err);
+	/* That one was not made. Where it is gone, its own event says so. */
+	return take(s, before.s, flags, false, why, err);
 }
 
 /* Adds `path`, whose real path is in s->real, if it belongs into a payload at all. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bundler/elf.h"
 #include "bundler/rules.h"
 #include "common/cleanup.h"
 #include "common/path.h"
@@ -186,12 +187,43 @@ static bool holds_secret(const struct sb_item *item)
 struct pruning {
 	const struct sb_rules *rules;
 	struct sb_remarks *remarks;
-	struct sb_map linked; /* graphics libraries that a program needs to start at all */
+	struct sb_map sonames; /* of dispatch libraries that something links which stays */
+	struct sb_map linked;  /* where those lie, links to them included */
 	int rc;
 };
 
+static bool was_loaded(const struct sb_item *item)
+{
+	for (size_t i = 0; i < item->reason_count; i++)
+		if (item->reasons[i].why == SB_WHY_TRACED &&
+		    strcmp(item->reasons[i].detail, sb_kind_name(SB_LOAD)) == 0)
+			return true;
+	return false;
+}
+
+/* What the file's own dynamic section says: of what a trace saw loaded there is no closure. */
+static int note_sonames(struct pruning *p, const struct sb_item *item)
+{
+	struct sb_err ignored = SB_ERR_INIT;
+	struct sb_elf *elf = NULL;
+	int rc = 0;
+
+	auto_fd int fd = open(item->source, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || sb_elf_read(fd, item->path, &elf, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < elf->dep_count && rc == 0; i++)
+		if (elf->deps[i].kind == SB_ELF_NEEDED && sb_is_gpu_dispatch(elf->deps[i].name) &&
+		    !sb_map_adds(&p->sonames, elf->deps[i].name, NULL))
+			rc = -ENOMEM;
+	sb_elf_free(elf);
+	return rc;
+}
+
 static bool is_linked(const struct pruning *p, const struct sb_item *item)
 {
+	if (sb_map_finds(&p->sonames, sb_path_base(item->path)) ||
+	    sb_map_finds(&p->linked, item->path))
+		return true;
 	for (size_t i = 0; i < item->reason_count; i++) {
 		const struct sb_reason *why = &item->reasons[i];
 
@@ -205,25 +237,47 @@ static bool is_linked(const struct pruning *p, const struct sb_item *item)
 	return false;
 }
 
+/* It, and where it leads. */
+static int note_linked(struct pruning *p, const struct sb_item *item)
+{
+	if (!sb_map_adds(&p->linked, item->path, NULL))
+		return -ENOMEM;
+	for (size_t i = 0; item->type == SB_ITEM_LINK && i < item->reason_count; i++)
+		if (item->reasons[i].why == SB_WHY_LINK && item->reasons[i].from &&
+		    !sb_map_adds(&p->linked, item->reasons[i].from, NULL))
+			return -ENOMEM;
+	return item->type == SB_ITEM_FILE && item->source ? note_sonames(p, item) : 0;
+}
+
 /*
  * A dispatch library that is a DT_NEEDED of what is no driver, or of another such one. It starts
  * without a driver; the driver's own libraries, which it looks for as it runs, stay the target's.
  */
 static int find_linked(struct pruning *p, const struct sb_fileset *set)
 {
+	bool any = false;
 	size_t before;
+	int rc = 0;
 
+	for (size_t i = 0; i < set->count; i++)
+		any |= sb_is_gpu_dispatch(set->items[i].path);
+	for (size_t i = 0; any && i < set->count && rc == 0; i++) {
+		const struct sb_item *item = &set->items[i];
+
+		if (item->type == SB_ITEM_FILE && item->source && was_loaded(item) &&
+		    !sb_is_gpu_library(item->path))
+			rc = note_sonames(p, item);
+	}
 	do {
-		before = p->linked.count;
-		for (size_t i = 0; i < set->count; i++) {
+		before = p->linked.count + p->sonames.count;
+		for (size_t i = 0; any && i < set->count && rc == 0; i++) {
 			const struct sb_item *item = &set->items[i];
 
-			if (sb_is_gpu_dispatch(item->path) && is_linked(p, item) &&
-			    !sb_map_adds(&p->linked, item->path, NULL))
-				return -ENOMEM;
+			if (sb_is_gpu_dispatch(item->path) && is_linked(p, item))
+				rc = note_linked(p, item);
 		}
-	} while (p->linked.count > before);
-	return 0;
+	} while (rc == 0 && p->linked.count + p->sonames.count > before);
+	return rc;
 }
 
 /* A program that will not start without this library, or NULL. */
@@ -273,5 +327,6 @@ int sb_select_prune(struct sb_fileset *set, const struct sb_rules *rules,
 	p.rc = find_linked(&p, set);
 	sb_fileset_filter(set, keep, &p);
 	sb_map_free(&p.linked);
+	sb_map_free(&p.sonames);
 	return p.rc < 0 ? no_memory(err) : 0;
 }

@@ -13,10 +13,6 @@
 #define MADE	   2u
 #define MOVES_MOST 8 /* one after another of the same file */
 
-struct sb_writes_rename {
-	const char *from, *to;
-};
-
 int sb_event_real(const struct sb_event *ev, const char *root, struct sb_buf *ret,
 		  struct sb_err *err)
 {
@@ -47,28 +43,10 @@ static unsigned guess(const char *real, const char *root, int64_t started)
 	return stx.stx_mask & STATX_BTIME && stx.stx_btime.tv_sec > started ? MADE : EXISTED;
 }
 
-static int add_move(struct sb_writes *writes, const char *from, const char *to)
-{
-	if (writes->move_count == writes->move_cap) {
-		size_t cap = writes->move_cap ? writes->move_cap * 2 : 16;
-		void *grown = reallocarray(writes->moves, cap, sizeof *writes->moves);
-
-		if (!grown)
-			return -ENOMEM;
-		writes->moves = grown;
-		writes->move_cap = cap;
-	}
-	struct sb_writes_rename *move = &writes->moves[writes->move_count];
-
-	move->from = sb_map_intern(&writes->names, from);
-	move->to = sb_map_intern(&writes->names, to);
-	if (!move->from || !move->to)
-		return -ENOMEM;
-	writes->move_count++;
-	return 0;
-}
-
-/* A rename is told as two events, one after the other: what is gone, and what is there. */
+/*
+ * A rename is told as two events, one after the other: what is gone, and what is there. Where they
+ * are sums of several calls, nobody can tell which belong together.
+ */
 static int note_move(struct sb_writes *writes, const struct sb_trace *trace, size_t i,
 		     const char *from, const char *root)
 {
@@ -76,11 +54,16 @@ static int note_move(struct sb_writes *writes, const struct sb_trace *trace, siz
 	struct sb_err ignored = SB_ERR_INIT;
 	auto_buf to = SB_BUF_INIT;
 
-	if (gone->op != SB_OP_MOVED || i + 1 == trace->event_count || there->kind != SB_WRITE ||
-	    there->op != SB_OP_RENAME || there->outcome > 0 || there->process != gone->process ||
+	if (gone->op != SB_OP_MOVED || gone->count > 1 || i + 1 == trace->event_count ||
+	    there->kind != SB_WRITE || there->op != SB_OP_RENAME || there->count > 1 ||
+	    there->outcome > 0 || there->process != gone->process ||
 	    sb_event_real(there, root, &to, &ignored) < 0)
 		return 0;
-	return add_move(writes, from, to.s);
+	struct sb_map_entry *entry = sb_map_add(&writes->came_from, to.s, to.len, NULL);
+	if (!entry)
+		return -ENOMEM;
+	entry->value = (void *)(uintptr_t)sb_map_intern(&writes->names, from);
+	return entry->value ? 0 : -ENOMEM;
 }
 
 static unsigned flags_of(const struct sb_writes *writes, const char *path, size_t len)
@@ -90,25 +73,35 @@ static unsigned flags_of(const struct sb_writes *writes, const char *path, size_
 	return e ? (unsigned)(uintptr_t)e->value : 0;
 }
 
+/* Whether a directory above was there before, and was renamed by the run. */
+static bool lies_below_moved(const struct sb_writes *writes, const struct sb_map *moved,
+			     const char *path)
+{
+	for (size_t len = strlen(path) - 1; len > 1; len--)
+		if (path[len] == '/' && sb_map_find(moved, path, len) &&
+		    flags_of(writes, path, len) & EXISTED)
+			return true;
+	return false;
+}
+
 /*
  * What was made where a directory had been, before that was renamed: was there another one of the
  * name in it, that is back by now?
  */
-static void doubt_replaced(struct sb_writes *writes, const char *root, int64_t started)
+static int doubt_replaced(struct sb_writes *writes, const char *root, int64_t started)
 {
-	for (size_t i = 0; i < writes->move_count; i++) {
-		const char *dir = writes->moves[i].from;
+	auto_map moved = SB_MAP_INIT;
 
-		if (!(flags_of(writes, dir, strlen(dir)) & EXISTED))
-			continue;
-		for (size_t j = 0; j < writes->paths.count; j++) {
-			struct sb_map_entry *e = &writes->paths.entries[j];
+	for (size_t i = 0; i < writes->came_from.count; i++)
+		if (!sb_map_adds(&moved, writes->came_from.entries[i].value, NULL))
+			return -ENOMEM;
+	for (size_t i = 0; moved.count && i < writes->paths.count; i++) {
+		struct sb_map_entry *e = &writes->paths.entries[i];
 
-			if ((uintptr_t)e->value == MADE && strcmp(e->key, dir) != 0 &&
-			    sb_path_below(e->key, dir))
-				e->value = (void *)(uintptr_t)guess(e->key, root, started);
-		}
+		if ((uintptr_t)e->value == MADE && lies_below_moved(writes, &moved, e->key))
+			e->value = (void *)(uintptr_t)guess(e->key, root, started);
 	}
+	return 0;
 }
 
 int sb_writes_read(struct sb_writes *writes, const struct sb_trace *trace, const char *root,
@@ -135,15 +128,16 @@ int sb_writes_read(struct sb_writes *writes, const struct sb_trace *trace, const
 		if (note_move(writes, trace, i, real.s, root) < 0)
 			return sb_fail(err, ENOMEM, "read a trace");
 	}
-	doubt_replaced(writes, root, trace->header.started);
-	return 0;
+	return doubt_replaced(writes, root, trace->header.started) < 0
+		       ? sb_fail(err, ENOMEM, "read a trace")
+		       : 0;
 }
 
 void sb_writes_free(struct sb_writes *writes)
 {
 	sb_map_free(&writes->paths);
+	sb_map_free(&writes->came_from);
 	sb_map_free(&writes->names);
-	free(writes->moves);
 }
 
 bool sb_writes_made(const struct sb_writes *writes, const char *real)
@@ -159,12 +153,13 @@ bool sb_writes_made(const struct sb_writes *writes, const char *real)
 
 static bool came_from(const struct sb_writes *writes, const char *real, struct sb_buf *ret)
 {
-	for (size_t i = writes->move_count; i-- > 0;) {
-		const struct sb_writes_rename *move = &writes->moves[i];
+	for (size_t len = strlen(real); writes->came_from.count && len > 1; len--) {
+		const struct sb_map_entry *e = real[len] == '/' || !real[len]
+						       ? sb_map_find(&writes->came_from, real, len)
+						       : NULL;
 
-		if (sb_path_below(real, move->to))
-			return sb_buf_set(ret, move->from) == 0 &&
-			       sb_buf_puts(ret, real + strlen(move->to)) == 0;
+		if (e)
+			return sb_buf_set(ret, e->value) == 0 && sb_buf_puts(ret, real + len) == 0;
 	}
 	return false;
 }

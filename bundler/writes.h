@@ -12,15 +12,14 @@
 #include "tracer/trace.h"
 
 struct sb_writes {
-	struct sb_map paths;		/* real path; value: flags */
-	struct sb_writes_rename *moves; /* what was renamed, as told, `move_count` of them */
-	size_t move_count, move_cap;
-	struct sb_map names; /* of `moves`, interned */
+	struct sb_map paths;	 /* real path; value: flags */
+	struct sb_map came_from; /* a name that a rename gave -> the name before */
+	struct sb_map names;	 /* interned */
 };
 
-#define SB_WRITES_INIT                               \
-	{                                            \
-		SB_MAP_INIT, NULL, 0, 0, SB_MAP_INIT \
+#define SB_WRITES_INIT                                 \
+	{                                              \
+		SB_MAP_INIT, SB_MAP_INIT, SB_MAP_INIT, \
 	}
 #define auto_writes __attribute__((cleanup(sb_writes_free))) struct sb_writes
 

@@ -1,5 +1,6 @@
 #include "preload/chunk.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/mman.h>
@@ -45,12 +46,31 @@ static bool pin(struct sb_window *w, uint32_t state)
 
 /* --- claiming --------------------------------------------------------------------------------- */
 
+/* 0: a filter that the program was started with forbids to ask. */
 static int64_t now_ms(void)
 {
-	struct timespec ts = {0};
+	struct timespec ts;
 
-	(void)sb_raw(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&ts, 0, 0, 0, 0);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return sb_raw(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&ts, 0, 0, 0, 0)
+		       ? 0
+		       : (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Once more, until the log has more than so many chunks. False: it is time to give up. */
+static bool wait_once(struct sb_log_header *log, uint64_t allocated, int64_t *until, int *waits)
+{
+	const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
+	int64_t now = now_ms();
+	long rc;
+
+	if (!(*waits)++)
+		*until = now + PATIENCE_MS;
+	else if (now ? now >= *until : *waits > PATIENCE_MS / TICK_MS)
+		return false;
+	/* Its low half, on both machines. */
+	rc = sb_raw(SYS_futex, (long)&log->allocated, FUTEX_WAIT, (uint32_t)allocated, (long)&tick,
+		    0, 0);
+	return !rc || rc == -EAGAIN || rc == -EINTR || rc == -ETIMEDOUT;
 }
 
 /*
@@ -62,10 +82,10 @@ static int64_t now_ms(void)
  */
 static bool await_storage(struct sb_recorder *st, uint64_t full)
 {
-	const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
 	struct sb_log_header *log = st->log;
 	uint64_t allocated = sb_load(&log->allocated);
 	int64_t until = 0;
+	int waits = 0;
 
 	if (sb_load(&log->closed))
 		return false;
@@ -73,15 +93,10 @@ static bool await_storage(struct sb_recorder *st, uint64_t full)
 		if (sb_load(&st->sandboxed) || sb_load(&log->closed) ||
 		    sb_load(&log->starved) == allocated + 1)
 			return false;
-		if (!until) {
-			until = now_ms() + PATIENCE_MS;
-		} else if (now_ms() >= until) {
+		if (!wait_once(log, allocated, &until, &waits)) {
 			sb_store(&log->starved, allocated + 1);
 			return false;
 		}
-		/* Its low half, on both machines. */
-		(void)sb_raw(SYS_futex, (long)&log->allocated, FUTEX_WAIT, (uint32_t)allocated,
-			     (long)&tick, 0, 0);
 		if ((full && sb_load(&st->current) != full) ||
 		    sb_load(&log->allocated) != allocated)
 			return true;

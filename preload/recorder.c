@@ -59,15 +59,23 @@ static uint64_t mix_text(uint64_t hash, const struct sb_text *text)
 	return mix(hash, word);
 }
 
+/* Whether it makes a name mean another file, or none. */
+static bool renames(const struct sb_access *a)
+{
+	return a->kind == SB_WRITE && !a->outcome &&
+	       (a->op == SB_OP_REMOVE || a->op == SB_OP_MOVED || a->op == SB_OP_RENAME ||
+		a->op == SB_OP_SYMLINK || a->op == SB_OP_LINK);
+}
+
 /*
  * What makes two accesses the same. Names may come to mean another file when something was renamed
- * or removed: then they are told again, so that the collector resolves them again; what was written
- * is known by its name.
+ * or removed: then they are told again, so that the collector resolves them again, and so is what
+ * changes names; what was written is known by its name.
  */
 static uint64_t identity(struct sb_recorder *st, const struct sb_access *a, uint32_t where,
 			 const struct sb_text *text, unsigned texts)
 {
-	uint32_t epoch = a->kind == SB_WRITE ? 0 : sb_load(&st->epoch);
+	uint32_t epoch = renames(a) || a->kind != SB_WRITE ? sb_load(&st->epoch) : 0;
 	uint64_t hash = mix(st->image, (uint64_t)where << 32 | epoch);
 
 	hash = mix(hash, (uint64_t)(uint32_t)a->outcome << 32 | (uint64_t)a->kind << 16 |

@@ -15,6 +15,7 @@
 
 #define HEAD  256 /* as much of a script as the kernel looks at */
 #define SMALL 256 /* more pointers than that do not go to the stack */
+#define SHORT 1024
 
 struct line {
 	char bytes[HEAD + 1];
@@ -52,17 +53,12 @@ static long map_room(size_t count)
 	return at < 0 && at > -4096 ? 0 : at;
 }
 
-__attribute__((noinline)) static long tell_and_execute(const char *real, char *const *argv,
-						       char *const *env, const char *program,
-						       const char *name)
+static long execute_with(const char *real, char *const *argv, char *const *env, const char *told)
 {
 	const char *room[SMALL + 2];
-	char told[SB_TRANSIT_MAX];
 	size_t count = 0;
 	long rc, at;
 
-	if (!sb_transit_make(program, name, told, sizeof(told)))
-		return -E2BIG;
 	if (!sb_count_list(env, &count))
 		return -EFAULT;
 	if (count <= SMALL)
@@ -73,6 +69,40 @@ __attribute__((noinline)) static long tell_and_execute(const char *real, char *c
 	rc = execute_told(real, argv, env, told, (const char **)at, count);
 	(void)call(__NR_munmap, at, (long)((count + 2) * sizeof(char *)), 0, 0);
 	return rc;
+}
+
+__attribute__((noinline)) static long tell_long(const char *real, char *const *argv,
+						char *const *env, const char *program,
+						const char *name)
+{
+	char told[SB_TRANSIT_MAX];
+
+	return sb_transit_make(program, name, told, sizeof(told))
+		       ? execute_with(real, argv, env, told)
+		       : -E2BIG;
+}
+
+/*
+ * libc gives a child that it spawns 32 KiB of stack, with nothing to guard them: what is seldom
+ * long takes no room for that.
+ */
+__attribute__((noinline)) static long tell_short(const char *real, char *const *argv,
+						 char *const *env, const char *program,
+						 const char *name)
+{
+	char told[SHORT];
+
+	return sb_transit_make(program, name, told, sizeof(told))
+		       ? execute_with(real, argv, env, told)
+		       : -E2BIG;
+}
+
+static long tell_and_execute(const char *real, char *const *argv, char *const *env,
+			     const char *program, const char *name)
+{
+	long rc = tell_short(real, argv, env, program, name);
+
+	return rc == -E2BIG ? tell_long(real, argv, env, program, name) : rc;
 }
 
 /* What the process is to be called, where the kernel would not: it goes by the start's file. */
@@ -355,24 +385,29 @@ static long run_named(const struct sb_call *c, const char *path, const char *kno
 			(char *const *)c->args[at + 2]);
 }
 
-/* A name in the layer, which may be a link that leads out of it. */
-__attribute__((noinline)) static long run_layered(const struct sb_call *c, const char *known,
-						  const char *script, struct sb_place *place)
+/*
+ * A name in the layer, which may be a link that leads out of it. `buf`, of SB_PATH_MAX, may hold
+ * `known`; where it goes is put into the place, for want of stack, and then there.
+ */
+static long run_layered(const struct sb_call *c, const char *known, const char *script,
+			struct sb_place *place, char *buf)
 {
 	bool at = c->nr == __NR_execveat, copy = true;
 	struct sb_call other = *c;
-	char settled[SB_PATH_MAX];
-	const char *real = sb_settle(AT_FDCWD, known, true, settled, &copy);
+	const char *real = sb_settle(AT_FDCWD, known, true, place->room, &copy);
+	size_t len = 0;
 
 	if (!real)
-		real = sb_layer_path(known, settled, sizeof(settled));
+		real = sb_layer_path(known, place->room, sizeof(place->room));
 	if (!real)
 		return -ENAMETOOLONG;
 	if (copy)
 		return run_in_layer(real, script, (char *const *)c->args[at + 1],
 				    (char *const *)c->args[at + 2]);
-	other.args[at] = (long)real;
-	return run_named(&other, real, real, script, place);
+	if (!sb_puts(buf, SB_PATH_MAX, &len, real))
+		return -ENAMETOOLONG;
+	other.args[at] = (long)buf;
+	return run_named(&other, buf, buf, script == known ? buf : script, place);
 }
 
 long sb_redirect_exec(struct sb_call *c)
@@ -394,6 +429,6 @@ long sb_redirect_exec(struct sb_call *c)
 		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, argv, env) : sb_make(c);
 	/* A relative name is what the program gave, and what its script is to see. */
 	script = path[0] && path[0] != '/' && dirfd == AT_FDCWD ? path : known;
-	return sb_here.layer && sb_is_layered(known) ? run_layered(c, known, script, &place)
+	return sb_here.layer && sb_is_layered(known) ? run_layered(c, known, script, &place, buf)
 						     : run_named(c, path, known, script, &place);
 }

@@ -16,6 +16,8 @@
 #define THOROUGH_SECONDS 1.0
 /* Four megabytes of log: what they tell is held until all of it is read. */
 #define CHUNKS_A_PASS 64
+/* A second or so where the counter is fast, some minutes where it is slow. */
+#define SKEW_TICKS (1u << 22)
 
 static double now(void)
 {
@@ -82,6 +84,7 @@ void sb_collector_free(struct sb_collector *c)
 	free(c->chunks);
 	free(c->births);
 	free(c->ready);
+	sb_buf_free(&c->moved);
 	images_free(&c->images);
 	sb_real_free(c->real);
 	free(c);
@@ -191,6 +194,12 @@ static bool is_later(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) > 0; /* the counter wraps */
 }
 
+/* As far as counters may differ. More: half of their round has passed since, or all of it. */
+static bool is_little_later(uint32_t a, uint32_t b)
+{
+	return a - b - 1 < SKEW_TICKS;
+}
+
 /*
  * When it was written. In a chunk they are in order, whatever processors' counters say of each
  * other; and so are an exec and the hello of the image that it made.
@@ -205,10 +214,10 @@ static uint32_t tick_of(struct sb_collector *c, struct chunk *k, const struct sb
 	if (by && offset % 8 == 0 && offset + sizeof *rec <= by->cursor) {
 		const struct sb_rec *exec = collect_at(by, offset);
 
-		if (exec->tick && is_later(exec->tick, tick))
+		if (exec->tick && is_little_later(exec->tick, tick))
 			tick = exec->tick;
 	}
-	if (k->tick && is_later(k->tick, tick))
+	if (k->tick && is_little_later(k->tick, tick))
 		tick = k->tick;
 	return c->tick = k->tick = tick;
 }
@@ -245,7 +254,10 @@ static void find_new(struct sb_collector *c, struct chunk *k)
 			k->cursor = SB_CHUNK;
 			return;
 		}
-		put_ready(c, k, k->cursor, tick_of(c, k, rec));
+		if (word & SB_REC_DONE)
+			put_ready(c, k, k->cursor, tick_of(c, k, rec));
+		else if (!come_back_for(k, k->cursor))
+			sb_sink_lost(c->sink, 1);
 		k->cursor += size;
 	}
 }
@@ -255,11 +267,20 @@ static void find_ready(struct sb_collector *c, struct chunk *k)
 {
 	if (!name_chunk(c, k))
 		return;
+	size_t before = k->unfinished_count, waiting = 0;
 	find_new(c, k);
 	/* What they refer to may be among the new ones. */
-	for (size_t i = 0; i < k->unfinished_count; i++)
-		put_ready(c, k, k->unfinished[i], k->tick);
-	k->unfinished_count = 0;
+	for (size_t i = 0; i < before; i++) {
+		const struct sb_rec *rec = collect_at(k, k->unfinished[i]);
+
+		if (__atomic_load_n(&rec->word, __ATOMIC_ACQUIRE) & SB_REC_DONE)
+			put_ready(c, k, k->unfinished[i], tick_of(c, k, rec));
+		else
+			k->unfinished[waiting++] = k->unfinished[i];
+	}
+	for (size_t i = before; i < k->unfinished_count; i++)
+		k->unfinished[waiting++] = k->unfinished[i];
+	k->unfinished_count = waiting;
 }
 
 static int by_tick(const void *a, const void *b)
@@ -296,10 +317,29 @@ static void finish_chunk(struct sb_collector *c, struct chunk *k)
 	take_ready(c, true);
 	for (size_t i = 0; i < k->held_count; i++)
 		collect_deliver(c, k, &k->held[i], collect_at(k, k->held[i].offset), true);
-	if (k->image)
-		k->image->chunks--;
-	sb_log_release(c->log, k->number);
-	chunk_free(k);
+}
+
+/* Those that are over, all of them before the first is gone: what one tells may be of another. */
+static void finish_chunks(struct sb_collector *c)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < c->chunk_count; i++)
+		if (c->chunks[i]->over)
+			finish_chunk(c, c->chunks[i]);
+	for (size_t i = 0; i < c->chunk_count; i++) {
+		struct chunk *k = c->chunks[i];
+
+		if (!k->over) {
+			c->chunks[left++] = k;
+			continue;
+		}
+		if (k->image)
+			k->image->chunks--;
+		sb_log_release(c->log, k->number);
+		chunk_free(k);
+	}
+	c->chunk_count = left;
 }
 
 static void forget_process(void *arg, uint32_t process)
@@ -348,8 +388,6 @@ static void tell_first(struct sb_collector *c)
  */
 static void read_some(struct sb_collector *c, uint64_t claimed)
 {
-	size_t left = 0;
-
 	add_new_chunks(c, claimed);
 	sb_real_renew(c->real);
 	for (size_t i = 0; i < c->chunk_count; i++) {
@@ -367,14 +405,9 @@ static void read_some(struct sb_collector *c, uint64_t claimed)
 
 		if (k->unfinished_count && c->next < claimed)
 			k->over = false;
-		if (k->over) {
-			finish_chunk(c, k);
-			continue;
-		}
-		c->awaited |= !k->image || !k->image->greeted;
-		c->chunks[left++] = k;
+		c->awaited |= !k->over && (!k->image || !k->image->greeted);
 	}
-	c->chunk_count = left;
+	finish_chunks(c);
 }
 
 void sb_collector_catch_up(struct sb_collector *c)
@@ -508,8 +541,8 @@ void sb_collector_finish(struct sb_collector *c, const pid_t *pids, size_t count
 	(void)sb_collector_poll(c);
 	report_outlived(c, pids, count);
 	for (size_t i = 0; i < c->chunk_count; i++)
-		finish_chunk(c, c->chunks[i]);
-	c->chunk_count = 0;
+		c->chunks[i]->over = true;
+	finish_chunks(c);
 	collect_births(c);
 	if (c->number) {
 		tell_unheard(c);

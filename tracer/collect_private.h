@@ -76,6 +76,9 @@ struct sb_collector {
 	uint32_t tick; /* of the record that was found last */
 	struct birth *births;
 	size_t birth_count, birth_cap;
+	/* What an image has renamed: its next record says to what. */
+	const struct image *mover;
+	struct sb_buf moved;
 	struct record record; /* the one in hand */
 };
 

@@ -189,20 +189,22 @@ static void names_changed(struct sb_collector *c, const struct chunk *k, const s
 
 	if (held->kind != SB_WRITE || held->outcome != 0)
 		return;
-	switch (held->op) {
-	case SB_OP_REMOVE:
+	if (held->op == SB_OP_REMOVE)
 		(void)sb_real_removed(c->real, root, path, k->image->pid);
-		break;
-	case SB_OP_RENAME:
-	case SB_OP_MOVED:
-	case SB_OP_SYMLINK:
-	case SB_OP_LINK:
+	else if (held->op == SB_OP_RENAME || held->op == SB_OP_MOVED || held->op == SB_OP_SYMLINK ||
+		 held->op == SB_OP_LINK)
 		sb_real_forget(c->real);
-		break;
-	default:
+	else
 		return;
-	}
-	if (real)
+	bool moved = held->op == SB_OP_RENAME && c->mover == k->image;
+	c->mover = NULL;
+	if (!real)
+		return;
+	if (held->op == SB_OP_MOVED)
+		c->mover = sb_buf_set(&c->moved, real) < 0 ? NULL : k->image;
+	else if (moved)
+		sb_real_moved(c->real, c->moved.s, real);
+	else
 		sb_real_planted(c->real, real, target_of(&c->record));
 }
 
@@ -238,7 +240,8 @@ static const char *real_of(struct sb_collector *c, const struct chunk *k, const 
 	if (held->outcome == 0 && is_descriptor(real))
 		return NULL;
 	/* What is called alike was no link, nearly always: most that is looked for is missing. */
-	if (held->outcome != ENOENT || strcmp(sb_path_base(real), sb_path_base(path)) == 0)
+	if (held->outcome != ENOENT || held->kind == SB_EXEC ||
+	    strcmp(sb_path_base(real), sb_path_base(path)) == 0)
 		return real;
 	itself = sb_real_path(c->real, root, path, true, pid);
 	return itself && strcmp(itself, real) != 0 && is_there(root, real) ? itself : real;

@@ -1,6 +1,9 @@
 #include "tracer/realpath.h"
 
 #include <limits.h>
+#include <sys/stat.h>
+#include <stdlib.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,16 +19,18 @@
 /* Deeper than any path of PATH_MAX bytes can be. */
 #define DEPTH_MOST (PATH_MAX / 2 + HOPS_MOST)
 /* Some megabytes, whatever a program makes up in names. */
-#define KNOWN_MOST   32768
-#define PLANTED_MOST 8192
+#define KNOWN_MOST	  32768
+#define PLANTED_MOST	  8192
+#define PLANTED_SIZE_MOST (4u << 20)
 
 struct sb_real {
 	struct sb_links *links;
 	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer, or none */
 	struct sb_map answers; /* interned */
 	struct sb_map planted; /* symlinks that were made -> struct planted */
-	struct sb_buf full;    /* scratch */
-	double since;	       /* nothing that is remembered is older */
+	size_t planted_size;
+	struct sb_buf full; /* scratch */
+	double since;	    /* nothing that is remembered is older */
 };
 
 /* What a symlink held when it was made. */
@@ -99,6 +104,7 @@ static void uproot(struct sb_real *real)
 	for (size_t i = 0; i < real->planted.count; i++)
 		free(real->planted.entries[i].value);
 	sb_map_free(&real->planted);
+	real->planted_size = 0;
 }
 
 void sb_real_free(struct sb_real *real)
@@ -146,7 +152,10 @@ void sb_real_planted(struct sb_real *real, const char *path, const char *target)
 	size_t size = target ? strlen(target) + 1 : 0;
 	struct sb_map_entry *entry;
 
-	if (real->planted.count >= PLANTED_MOST)
+	if (size > PATH_MAX)
+		return;
+	real->planted_size += size ? size + strlen(path) : 0;
+	if (real->planted.count >= PLANTED_MOST || real->planted_size > PLANTED_SIZE_MOST)
 		uproot(real);
 	entry = target ? sb_map_adds(&real->planted, path, NULL)
 		       : sb_map_finds(&real->planted, path);
@@ -161,15 +170,54 @@ void sb_real_planted(struct sb_real *real, const char *path, const char *target)
 	}
 }
 
-/* readlink(2), or what it was when what is told of now was done. */
-static ssize_t read_link(struct sb_real *real, char *path, char *ret_target, size_t size)
+static struct planted *planted_at(const struct sb_real *real, const char *path)
 {
 	const struct sb_map_entry *entry =
 		real->planted.count ? sb_map_finds(&real->planted, path) : NULL;
-	const struct planted *p = entry ? entry->value : NULL;
 
-	if (!p || now() - p->when > SB_REAL_PLANTED)
-		return sb_links_read(real->links, path, ret_target, size);
+	return entry ? entry->value : NULL;
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void sb_real_moved(struct sb_real *real, const char *from, const char *to)
+{
+	char target[PATH_MAX];
+	const struct planted *p = planted_at(real, from);
+
+	if (!real->planted.count)
+		return;
+	if (p)
+		(void)snprintf(target, sizeof target, "%s", p->target);
+	sb_real_planted(real, to, p ? target : NULL);
+	sb_real_planted(real, from, NULL);
+	if (p || !is_directory(to))
+		return;
+	for (size_t i = 0; i < real->planted.count; i++) {
+		struct sb_map_entry *entry = &real->planted.entries[i];
+
+		if (entry->value &&
+		    (sb_path_below(entry->key, from) || sb_path_below(entry->key, to))) {
+			free(entry->value);
+			entry->value = NULL;
+		}
+	}
+}
+
+/* readlink(2), or what it was when what is told of now was done. */
+static ssize_t read_link(struct sb_real *real, char *path, char *ret_target, size_t size)
+{
+	const struct planted *p = planted_at(real, path);
+	bool fresh = p && now() - p->when <= SB_REAL_PLANTED;
+	ssize_t n = fresh ? -ENOENT : sb_links_read(real->links, path, ret_target, size);
+
+	if (!p || n != -ENOENT)
+		return n;
 	(void)snprintf(ret_target, size, "%s", p->target);
 	return (ssize_t)strlen(ret_target);
 }

@@ -85,6 +85,12 @@ check "a link that the run makes, to a program" led_out
 # shellcheck disable=SC2016 # for the traced shell
 check "a script that the run makes, with an interpreter that it makes" same_by \
 	'cp /bin/sh copy; ln -s /bin/sh link; for i in copy link; do printf "#!$PWD/$i\necho \$0 \$1 \$2\n" >script; chmod +x script; ./script a "b c"; PATH=$PWD:$PATH script; done'
+# libc's child has 32 KiB of stack.
+check "the same, spawned" same_by "cp /bin/sh copy; printf \"#!\$PWD/copy\necho spawned \\\$1\n\" >script; chmod +x script; ln -s script again
+	$(py '
+import os
+for name in "./script", os.getcwd() + "/again": print(os.waitpid(os.posix_spawn(name, [name, "x"], os.environ), 0)[1], flush=True)
+')"
 if /usr/bin/python3 -c 'import venv' 2>/dev/null; then
 	# shellcheck disable=SC2016
 	check "a venv that the run makes, and a tool of its" same_by '/usr/bin/python3 -m venv --without-pip v

@@ -147,6 +147,12 @@ if command -v cc >/dev/null; then
 		cc -o gpu/draws -x c - -Lgpu -l:libGL.so.1 -Wl,-rpath,"$PWD/gpu" -Wl,-rpath-link,gpu
 	check "but not what leads to a driver, where a program links it" expect_status 0 create --name g3 --from-host "$PWD/gpu/draws"
 	check "so it starts" expect_status 0 env SIDEBUNDLE_RUN_MODE=host b/g3/bin/draws
+	echo 'int gl(void); int plug(void) { return gl(); }' |
+		cc -shared -fPIC -Wl,-soname,libplug.so -o gpu/libplug.so -x c - -Lgpu -l:libGL.so.1 -Wl,-rpath,"$PWD/gpu" -Wl,-rpath-link,gpu
+	printf '#include <dlfcn.h>\nint main(int n, char **v) { return !dlopen(v[n - 1], RTLD_NOW); }\n' | cc -o gpu/plugs -x c - -ldl
+	sidebundle trace -b audit -o plugs.trace gpu/plugs "$PWD/gpu/libplug.so"
+	check "nor where a plugin does" expect_status 0 create --name g4 --from-trace plugs.trace
+	check "so that starts, too" expect_status 0 env SIDEBUNDLE_RUN_MODE=host b/g4/bin/plugs
 	check "with what that links, too" test -e "b/g3/payload$PWD/gpu/libGLX.so.0"
 	check "--allow-gpu-libs" expect_status 0 create --name g2 --allow-gpu-libs --from-host "$PWD/gpu/uses"
 	check "takes it along" test -e "b/g2/payload$PWD/gpu/libcuda.so.1"

@@ -68,18 +68,19 @@ fleeting() {
 }
 check "symlinks that are gone as soon as they were followed" fleeting
 
-# Those who look while the program waits; the others may look when names mean something else again.
+# What opens meant, as the target NAME says: really NAME DIR
 really() {
 	local name real line
-	traced renames 0 "$T/renames" "$d" && grep -q '^real ' renames.out || return 1
+	traced "$1" 0 "$T/$1" "$2" && grep -q '^real ' "$1.out" || return 1
 	while read -r _ name real; do
 		line="\"path\":\"$name\",\"real\":\"$real\""
-		grep -F '"event":"open"' renames.trace | grep -qF "$line" || { echo "not in the trace: $line"; return 1; }
-	done < <(grep '^real ' renames.out)
+		grep -F '"event":"open"' "$1.trace" | grep -qF "$line" || { echo "not in the trace: $line"; return 1; }
+	done < <(grep '^real ' "$1.out")
 }
+# It tells of files, whatever they were called.
+[ "$SB_BACKEND" = fanotify ] || check "links that become others, and files" really replaced "$(fresh replaced.d)"
+
+# Those who look while the program waits; the others may look when names mean something else again.
 case $SB_BACKEND in
-notify | ptrace | combined)
-	d=$(fresh renames.d)
-	check "names mean what they mean then, whatever is renamed" really
-	;;
+notify | ptrace | combined) check "names mean what they mean then, whatever is renamed" really renames "$(fresh renames.d)" ;;
 esac
