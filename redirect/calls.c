@@ -105,6 +105,7 @@ static long redirect_found(struct sb_call *c, const struct sb_shape *s, struct s
 	if (e->type == SB_INDEX_DIR && (s->kind == SB_OPEN || s->act == SB_ACT_CHDIR)) {
 		sb_here.inside = true;
 		sb_here.entered |= s->act == SB_ACT_CHDIR;
+		sb_here.shares |= s->act == SB_ACT_CHDIR;
 	}
 	if (e->type == SB_INDEX_DIR && !(e->flags & SB_INDEX_OPAQUE))
 		return merged(c, s, place);
@@ -213,16 +214,17 @@ __attribute__((noinline)) static long redirect(struct sb_call *c, const struct s
 }
 
 /*
- * A name that begins at a directory which is not the payload's, and which this machine does not
- * have there: the payload may, where both have that directory.
+ * A name that begins at a directory which is not the payload's: the payload may have it all the
+ * same, where both have that directory. `otherwise`, where this is none that it could have.
  */
 __attribute__((noinline)) static long redirect_relative(struct sb_call *c, const struct sb_shape *s,
-							const char *path, unsigned long how)
+							const char *path, unsigned long how,
+							long otherwise)
 {
 	char whole[SB_PATH_MAX];
 
 	path = sb_from_root(sb_dirfd_of(c, s), path, false, whole, sizeof(whole));
-	return path ? redirect(c, s, path, how) : -ENOENT;
+	return path ? redirect(c, s, path, how) : otherwise;
 }
 
 /* The payload is not written to; a link of its may lead out of it. */
@@ -272,7 +274,7 @@ static long redirect_asked(struct sb_call *c, const struct sb_shape *s, const ch
 	if (!path[0] ||
 	    sb_arch_syscall(__NR_faccessat, sb_dirfd_of(c, s), (long)path, 0, 0, 0, 0) != -ENOENT)
 		return sb_as_is(how);
-	long rc = redirect_relative(c, s, path, how);
+	long rc = redirect_relative(c, s, path, how, -ENOENT);
 	return rc == -ENOENT ? sb_as_is(how) : rc;
 }
 
@@ -289,12 +291,15 @@ static long resolve(struct sb_call *c, const struct sb_shape *s, const char *pat
 		return redirect(c, s, path, how);
 	if (path[0] && sb_may_be_inside(sb_dirfd_of(c, s)))
 		rc = redirect_inside(c, s, path, how);
+	if (rc == (long)SB_GATE_PASS && path[0] && sb_here.shares && !(how & SB_LINKER) &&
+	    sb_dirfd_of(c, s) == AT_FDCWD)
+		rc = redirect_relative(c, s, path, how, (long)SB_GATE_PASS);
 	if (rc != (long)SB_GATE_PASS)
 		return rc;
 	if (how & SB_ASKS)
 		return redirect_asked(c, s, path, how);
 	rc = sb_make(c);
-	return rc == -ENOENT && path[0] ? redirect_relative(c, s, path, how) : rc;
+	return rc == -ENOENT && path[0] ? redirect_relative(c, s, path, how, -ENOENT) : rc;
 }
 
 static long read_link(struct sb_call *c, const struct sb_shape *s, unsigned long how)
@@ -331,6 +336,7 @@ static long redirect_other(struct sb_call *c, unsigned long how)
 		return sb_told_socket(c);
 	case __NR_fchdir:
 		sb_here.entered |= sb_here.inside;
+		sb_here.shares |= sb_here.inside;
 		return sb_as_is(how);
 	case __NR_getdents64:
 		return sb_redirect_list(c);

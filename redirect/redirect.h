@@ -43,6 +43,8 @@ struct sb_here {
 	/* The program may have a directory of the payload open; be in one: set, and never cleared.
 	 */
 	bool inside, entered;
+	/* It may be in a directory of this machine that the payload has, too: as `entered`. */
+	bool shares;
 	bool environment_hidden; /* LD_ names are out of the dynamic linker's sight */
 	char **environment;
 };

@@ -160,6 +160,15 @@ static void note_places(char **env)
 	sb_here.bundle = self;
 }
 
+/* Whether names that begin where we stand may be the payload's. */
+static void note_shared(void)
+{
+	struct sb_place place = {.size = 0};
+
+	sb_here.shares = cwd[0] && !sb_here.inside && sb_look(cwd, true, &place) && place.entry &&
+			 place.entry->type == SB_INDEX_DIR;
+}
+
 /*
  * Libraries come from the payload: what the user's environment says of others is for programs of
  * this machine. It is out of the dynamic linker's sight until that has read it.
@@ -295,6 +304,7 @@ uintptr_t sb_start(uintptr_t *stack)
 	find_bundle(told);
 	read_index();
 	note_places(env);
+	note_shared();
 	sb_here.real_program = real_program();
 	page = find_aux(aux, AT_PAGESZ);
 	rc = sb_map_image(sb_here.real_program, page ? page->value : 4096, &program);

@@ -110,6 +110,13 @@ static int remark_run(struct sb_draft *draft, const struct sb_strv *argv, int st
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	/* As a shell says it: then there was nothing to be seen. */
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127))
+		return sb_fail(
+			err, SB_ESAID,
+			"::trace=: '%s' exited with %d: a command cannot be executed, or was "
+			"not found (mend that, or trace it and use --from-trace)",
+			argv->items[0], WEXITSTATUS(status));
 	(void)snprintf(how, sizeof how, "%s %d", WIFEXITED(status) ? "exit status" : "signal",
 		       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	return sb_remark(&draft->remarks, SB_REMARK_RUN, argv->items[0], how) < 0
@@ -209,8 +216,8 @@ static int fill(struct sb_draft *draft, const struct sb_create_options *o,
 static void show_progress(void *arg, size_t done, size_t all)
 {
 	(void)arg;
-	if (done % 64 == 0 || done == all)
-		fprintf(stderr, "\r%zu of %zu files%s", done, all, done == all ? "\r\033[K" : "");
+	if (done % 64 == 0)
+		fprintf(stderr, "\r%zu of %zu files", done, all);
 }
 
 static int check_strict(const struct sb_draft *draft, const struct sb_create_options *o,
@@ -254,6 +261,8 @@ static int write_bundle(struct sb_draft *draft, const struct sb_create_options *
 	rc = sb_site_open(o->out_dir, o->name, o->force, &site, err);
 	if (rc == 0)
 		rc = sb_bundle_write(draft, &spec, &site, &size, err);
+	if (spec.progress)
+		fputs("\r\033[K", stderr);
 	if (rc < 0)
 		return rc;
 	sb_create_warn(&draft->remarks);

@@ -215,16 +215,6 @@ static int compare(const struct options *o, char **files, struct sb_trace **trac
 	return rc;
 }
 
-/* Trouble is told here: its exit code is 2, as with diff(1). */
-static int tell(const struct sb_err *err)
-{
-	char line[sizeof err->msg + 256];
-
-	sb_err_line(err, line, sizeof line);
-	sb_log(SB_LOG_ERROR, "%s", line);
-	return 2;
-}
-
 static int run(int argc, char **argv, struct sb_err *err)
 {
 	struct options o = {0};
@@ -240,11 +230,12 @@ static int run(int argc, char **argv, struct sb_err *err)
 	sb_trace_free(traces[0]);
 	sb_trace_free(traces[1]);
 	sb_strings_free(&o.kinds);
-	return rc < 0 ? tell(err) : rc;
+	return rc;
 }
 
 const struct sb_command sb_cmd_diff = {
 	.name = "diff",
+	.trouble = 2, /* as with diff(1) */
 	.args = "[OPTION...] A B",
 	.summary = "compare two traces: what only one of them saw, and why",
 	.options = table,

@@ -37,6 +37,7 @@ struct sb_command {
 	/* More for --help, NULL none; ends with a newline. */
 	const char *details;
 	int (*run)(int argc, char **argv, struct sb_err *err);
+	int trouble; /* exit status where it fails; 0: 1 */
 };
 
 extern const struct sb_command *const sb_commands[]; /* NULL-terminated */

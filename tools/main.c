@@ -45,22 +45,24 @@ static const struct sb_command *find(const char *name)
 	return NULL;
 }
 
-static int fail(const struct sb_err *err)
+static int fail(const struct sb_command *cmd, const struct sb_err *err)
 {
 	char line[sizeof err->msg + 256];
 
 	sb_err_line(err, line, sizeof line);
 	say(SB_LOG_ERROR, line);
-	return err->code == SB_EUSAGE ? 2 : 1;
+	if (err->code == SB_EUSAGE)
+		return 2;
+	return cmd && cmd->trouble ? cmd->trouble : 1;
 }
 
 /* A full disk or a closed pipe must not pass for success. */
-static int flush_stdout(int code, struct sb_err *err)
+static int flush_stdout(const struct sb_command *cmd, int code, struct sb_err *err)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
 	(void)sb_fail(err, errno, "write to standard output");
-	return fail(err);
+	return fail(cmd, err);
 }
 
 static int main_options(int argc, char **argv, struct sb_err *err)
@@ -128,16 +130,17 @@ int main(int argc, char **argv)
 	int rc = main_options(argc, argv, &err);
 
 	if (rc < 0)
-		return fail(&err);
+		return fail(NULL, &err);
 	if (rc > 0)
-		return flush_stdout(0, &err);
+		return flush_stdout(NULL, 0, &err);
 	argc -= optind;
 	argv += optind;
 	if (!argc) {
 		(void)sb_fail(&err, SB_EUSAGE, "no command given (see sidebundle --help)");
-		return fail(&err);
+		return fail(NULL, &err);
 	}
 	sb_log_to(say, SB_LOG_TRACE);
+	const struct sb_command *cmd = find(argv[0]);
 	rc = strcmp(argv[0], "help") == 0 ? run_help(argc, argv, &err) : run(argc, argv, &err);
-	return rc < 0 ? fail(&err) : flush_stdout(rc, &err);
+	return rc < 0 ? fail(cmd, &err) : flush_stdout(cmd, rc, &err);
 }

@@ -9,7 +9,7 @@
 #include "tools/settings.h"
 
 /* Common to all commands; handled here. */
-enum { OPT_LOG_LEVEL = 0x1000, OPT_COLOR, OPT_FIRST = 0x2000 };
+enum { OPT_LOG_LEVEL = 0x1000, OPT_COLOR, OPT_VERSION, OPT_FIRST = 0x2000 };
 
 static bool is_choice(const char *choices, const char *value)
 {
@@ -75,6 +75,7 @@ static void make_tables(const struct sb_command *cmd, bool operands_stop, struct
 	t->shorts[s++] = ':';
 	t->shorts[s++] = 'h';
 	t->longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
+	t->longs[n++] = (struct option){"version", no_argument, NULL, OPT_VERSION};
 	t->longs[n++] = (struct option){"log-level", required_argument, NULL, OPT_LOG_LEVEL};
 	t->longs[n++] = (struct option){"color", required_argument, NULL, OPT_COLOR};
 	for (int i = 0; cmd->options && cmd->options[i].name; i++) {
@@ -119,6 +120,9 @@ int sb_options_parse(const struct sb_command *cmd, int argc, char **argv, bool o
 		switch (code) {
 		case 'h':
 			sb_command_help(cmd);
+			return 1;
+		case OPT_VERSION:
+			puts("sidebundle " SB_VERSION);
 			return 1;
 		case OPT_LOG_LEVEL:
 			rc = sb_settings_log_level(optarg, err);
@@ -167,6 +171,7 @@ void sb_command_help(const struct sb_command *cmd)
 	for (const struct sb_option *opt = cmd->options; opt && opt->name; opt++)
 		print_option(opt);
 	printf("  %-28s %s\n", "-h, --help", "print this and exit");
+	printf("  %-28s %s\n", "    --version", "print the version and exit");
 	printf("  %-28s %s\n", "    --log-level LEVEL", "error, warn, info, debug or trace");
 	printf("  %-28s %s\n", "    --color WHEN", "auto, always or never");
 	if (cmd->details)

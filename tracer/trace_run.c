@@ -26,6 +26,7 @@ static bool secret(const char *variable)
 {
 	static const char *const within[] = {"TOKEN",	   "SECRET",	 "PASSW",
 					     "PASSPHRASE", "CREDENTIAL", "APIKEY"};
+	static const char *const ends[] = {"_KEY", "_PASS", "_PWD"};
 	char name[256];
 	size_t len = 0;
 
@@ -35,7 +36,13 @@ static bool secret(const char *variable)
 	for (size_t i = 0; i < sizeof within / sizeof *within; i++)
 		if (strstr(name, within[i]))
 			return true;
-	return strncmp(name, "AWS_", 4) == 0 || (len >= 4 && strcmp(name + len - 4, "_KEY") == 0);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		size_t n = strlen(ends[i]);
+
+		if (len >= n && strcmp(name + len - n, ends[i]) == 0)
+			return true;
+	}
+	return strncmp(name, "AWS_", 4) == 0;
 }
 
 /* What may be stored of the environment; the array alone is the caller's. */
@@ -332,9 +339,11 @@ static int run_prepared(const struct sb_trace_run *run, struct sb_child *child,
 
 	if (rc < 0)
 		return rc;
+	/* One that has blind spots, where another would have none. */
+	bool partial = why.len && strcmp(job.backend->name, "audit") == 0;
 	if (strcmp(run->backend, "auto") == 0)
-		sb_log(SB_LOG_INFO, "backend auto: takes %s%s%s", job.backend->name,
-		       why.len ? "; " : "", sb_buf_str(&why));
+		sb_log(partial ? SB_LOG_WARN : SB_LOG_INFO, "backend auto: takes %s%s%s",
+		       job.backend->name, why.len ? "; " : "", sb_buf_str(&why));
 	job.why = sb_buf_str(&why);
 	if (!job.backend->stays)
 		return run_job(&job, NULL, err);

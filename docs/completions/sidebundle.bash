@@ -10,7 +10,8 @@ _sidebundle() {
 	case $prev in
 	--log-level) COMPREPLY=($(compgen -W 'error warn info debug trace' -- "$cur")); return ;;
 	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
-	-b | --backend | --trace-backend) COMPREPLY=($(compgen -W 'auto hybrid audit notify ptrace fanotify combined off' -- "$cur")); return ;;
+	-b | --backend) COMPREPLY=($(compgen -W 'auto hybrid audit notify ptrace fanotify combined' -- "$cur")); return ;;
+	--trace-backend) COMPREPLY=($(compgen -W 'auto hybrid audit notify ptrace fanotify combined off' -- "$cur")); return ;;
 	--io-uring) COMPREPLY=($(compgen -W 'refuse allow' -- "$cur")); return ;;
 	--run-mode) COMPREPLY=($(compgen -W 'host namespace bwrap chroot auto' -- "$cur")); return ;;
 	-f | --format)
@@ -28,9 +29,8 @@ _sidebundle() {
 	--out-dir | --trace-root | --copy-dir | --bind) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		local common='--help --log-level --color' own=''
+		local common='--help --version --log-level --color' own=''
 		case $command in
-		'') own=--version ;;
 		trace) own='--backend --output --timeout --wait-all --io-uring --include --exclude' ;;
 		show) own='--kind --format --null --failed --as-named --tree' ;;
 		doctor | inspect) own=--format ;;

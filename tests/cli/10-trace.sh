@@ -48,7 +48,7 @@ traced sh -c 'cat t >/dev/null; ls / >/dev/null'
 check "is not in its own events" bash -c '! sidebundle show t --format paths | grep -qx "$PWD/t"'
 check "nor are our own files" bash -c '! sidebundle show t | grep -E "sidebundle-(log|preload|audit)"'
 check "may go to a pipe" bash -c 'sidebundle trace -o /dev/stderr true 2>&1 | tail -n 1 | grep -q ^{.end'
-API_TOKEN=hush MY_SECRET=hush DB_PASSWORD=hush AWS_REGION=hush SSH_KEY=hush PLAIN=kept traced true
+API_TOKEN=hush MY_SECRET=hush DB_PASSWORD=hush DB_PASS=hush DB_PWD=hush AWS_REGION=hush SSH_KEY=hush PLAIN=kept traced true
 check "secret-looking variables are not stored" bash -c '! grep -q hush t && grep -q PLAIN=kept t'
 
 # --- as untraced -----------------------------------------------------------------------------------

@@ -102,6 +102,8 @@ check "and itself" expect_status 0 diff ring2 ring2
 yes '{"event":"open","process":0,"path":"/","outcome":0}' | head -n 20000 | trace_of many audit
 check "many lines" expect_status 0 timeout 20 sidebundle diff many many
 
+check "what cannot be told is trouble, and no difference" expect_status 2 bash -c 'sidebundle diff many many >/dev/full'
+
 # The same program twice.
 printf 'import json\n' >p.py
 for n in 1 2; do sidebundle trace -b audit -o $n.trace python3 -B p.py; done

@@ -69,7 +69,7 @@ if has_userns; then
 	check "the host is left: 0" expect_status 0 lockdown no-userns no-ptrace no-seccomp -- sidebundle doctor
 	check "auto then takes audit" expect_match '^auto +takes audit' lockdown no-userns no-ptrace no-seccomp -- sidebundle doctor
 	check "and says why not better ones, where there are" bash -c '
-		"$SB_TOOLS/lockdown" no-ptrace no-seccomp -- sidebundle trace --log-level info -o t true 2>&1 | grep "takes audit"'
+		"$SB_TOOLS/lockdown" no-ptrace no-seccomp -- sidebundle trace -o t true 2>&1 | grep "takes audit"'
 else
 	skip_check "locked down" "user namespaces are refused here"
 fi

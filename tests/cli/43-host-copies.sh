@@ -99,3 +99,20 @@ if /usr/bin/python3 -c 'import venv' 2>/dev/null; then
 fi
 check "links that lead out of it" same_by 'ls -d out/. out/doc/../doc; test -d out/misc/../doc && echo there'
 check "a loop" same_by 'ln -s loop loop; cat loop 2>&1 | sed "s/.*: //"; ls -l loop | wc -l; rm loop; ls loop 2>&1 | wc -l'
+
+# Beside the recorded directory this machine's are not copied: where both have a file, by whatever name,
+# it is the payload's.
+beside() {
+	local want got
+	project && echo beside >"$top/other/b" && printf '#!/bin/sh\necho beside ran\n' >"$top/other/tool" && chmod 755 "$top/other/tool" || return 1
+	sidebundle trace -b audit -o "$SB_WORK/t" -- sh -c "$1" >"$SB_WORK/want" 2>&1
+	want=$(cat "$SB_WORK/want")
+	rm -rf "${SB_WORK:?}/b"
+	sidebundle create --from-trace "$SB_WORK/t" --name b --out-dir "$SB_WORK" >"$SB_WORK/log" 2>&1 || return 1
+	echo changed >"$top/other/b" && printf '#!/bin/sh\necho changed\n' >"$top/other/tool"
+	for place in / "$top/other"; do
+		got=$(cd "$place" && SIDEBUNDLE_RUN_MODE=host "$SB_WORK/b/bin/sh" 2>&1)
+		[ "$got" = "$want" ] || { printf 'wanted: %s\ngot: %s\n' "$want" "$got"; return 1; }
+	done
+}
+check "beside it" beside 'cat ../other/b; cd ../other; cat b ./b ../other/b; ./tool; sh tool; test -f b && stat -c %s b; cd ..; cat other/b; other/tool'

@@ -160,6 +160,8 @@ else
 	skip_check "a driver's library" "the program cc is missing"
 fi
 
+printf '#!/bin/sh\nnowhere-to-be-found\n' >unfound && chmod 755 unfound
+check "a run that found no command fails" expect_match "'.*/unfound' exited with 127: .*--from-trace" create --name none --from-host "./unfound::trace=x"
 check "a run with a named backend" expect_status 0 create --name a --trace-backend audit --from-host "ls::trace=$PWD/proj"
 check "shows what it read" test -d "b/a/payload$PWD/proj"
 check "off says so" expect_match "'/usr/bin/ls' is not run" create --name says --trace-backend off --from-host "ls::trace=$PWD/proj"

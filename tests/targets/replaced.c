@@ -1,6 +1,6 @@
 /*
- * replaced DIR: links that become others, regular files, or names below another directory, one right
- * after the other; prints "real NAME REAL" of each open (tests/conformance/22-paths.sh).
+ * replaced DIR: links that become others, regular files, or names below another directory, one
+ * right after the other; prints "real NAME REAL" of each open (tests/conformance/22-paths.sh).
  */
 #include <stdio.h>
 #include <sys/stat.h>
