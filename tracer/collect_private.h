@@ -1,6 +1,7 @@
 /*
- * What the parts of the collector share: collect.c finds records, collect_record.c knows what they
- * mean, collect_held.c what is told of them when.
+ * What the parts of the collector share: collect.c reads chunks, collect_order.c finds their
+ * records in order, collect_record.c knows what these mean, collect_names.c what names meant,
+ * collect_held.c what is told when.
  */
 #pragma once
 
@@ -92,6 +93,18 @@ static inline const char *collect_text(const struct chunk *k, uint32_t offset)
 	return offset ? k->text.s + offset : NULL;
 }
 
+/* Puts into c->ready what there is to take in the chunk, once that has an owner. */
+void collect_find(struct sb_collector *c, struct chunk *k);
+/* Those of all chunks, in order of time. */
+void collect_order(struct sb_collector *c);
+/* The record is not complete, or refers to what is still to come. False: no memory. */
+bool collect_come_back(struct chunk *k, uint32_t offset);
+/* The real path of `path` in `root`; NULL: it cannot be told. */
+const char *collect_real(struct sb_collector *c, const struct chunk *k, const struct held *held,
+			 const char *root, const char *path, bool nofollow);
+/* A write that changes what names mean. */
+void collect_renamed(struct sb_collector *c, const struct chunk *k, const struct held *held,
+		     const char *root, const char *path);
 /* Whether what the record refers to has been heard of. */
 bool collect_ready(const struct chunk *k, const struct record *rec);
 /* Takes in c->record, which stands at `offset` of the chunk. */

@@ -21,7 +21,7 @@ static const struct sb_option rows[] = {
 	{NULL, 0, 0, NULL, NULL, NULL, 0},
 };
 
-static const struct sb_command command = {"try", "[ARG...]", "tries", rows, NULL, NULL};
+static const struct sb_command command = {"try", "[ARG...]", "tries", rows, NULL, NULL, 0};
 
 static int parse(struct values *v, bool stop, int *first, struct sb_err *err, char **argv)
 {
