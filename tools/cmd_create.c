@@ -403,8 +403,8 @@ const struct sb_command sb_cmd_create = {
 	.args = "OPTION...",
 	.summary = "build a bundle from programs and traces",
 	.options = table,
-	.details =
-		"At least one --from-host or --from-trace is needed. A GLOB is an absolute path,\n"
-		"or begins with two stars; what it matches stands for all below it.\n",
+	.details = "At least one --from-host or --from-trace is needed. A GLOB that does not begin "
+		   "with\n"
+		   "two stars is taken from here; what it matches stands for all below it.\n",
 	.run = run,
 };

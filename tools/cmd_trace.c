@@ -2,9 +2,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/log.h"
 #include "tools/backend_option.h"
 #include "tools/command.h"
+#include "tools/globs.h"
 #include "tracer/trace_run.h"
 
 extern const struct sb_command sb_cmd_trace;
@@ -45,7 +47,15 @@ static void release(struct options *o)
 
 static int trace(const struct options *o, char **argv, struct sb_err *err)
 {
+	auto_strv include = SB_STRV_INIT, exclude = SB_STRV_INIT;
+	auto_free char *cwd = getcwd(NULL, 0);
 	struct sb_trace_result result;
+	int rc = sb_globs_read(&o->include, cwd ? cwd : "/", &include, err);
+
+	if (rc == 0)
+		rc = sb_globs_read(&o->exclude, cwd ? cwd : "/", &exclude, err);
+	if (rc < 0)
+		return rc;
 	struct sb_trace_run run = {
 		.backend = o->backend ? o->backend : "auto",
 		.output = o->output ? o->output : "sidebundle.trace",
@@ -54,8 +64,8 @@ static int trace(const struct options *o, char **argv, struct sb_err *err)
 			 .wait_all = o->wait_all,
 			 .timeout = o->timeout,
 			 .allow_uring = o->io_uring && strcmp(o->io_uring, "allow") == 0},
-		.include = o->include.items,
-		.exclude = o->exclude.items,
+		.include = (const char *const *)include.items,
+		.exclude = (const char *const *)exclude.items,
 	};
 	char line[sizeof err->msg + 256];
 

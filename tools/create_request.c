@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/path.h"
+#include "tools/globs.h"
 #include "tools/words.h"
 
 static int no_memory(struct sb_err *err)
@@ -152,21 +153,6 @@ static int read_copy(struct sb_create_request *r, const char *arg, struct sb_err
 	return copy->dest ? 0 : -err->code;
 }
 
-static int read_globs(const struct sb_create_request *r, const struct sb_strings *from,
-		      struct sb_strv *to, struct sb_err *err)
-{
-	for (size_t i = 0; i < from->count; i++) {
-		auto_buf glob = SB_BUF_INIT;
-		bool anywhere = strncmp(from->items[i], "**", 2) == 0;
-
-		if ((anywhere ? sb_buf_puts(&glob, from->items[i])
-			      : sb_path_absolute(&glob, r->cwd, from->items[i])) < 0 ||
-		    sb_strv_add(to, glob.s) < 0)
-			return no_memory(err);
-	}
-	return 0;
-}
-
 /* SRC[:DST], both of the target. */
 static int read_bind(struct sb_create_request *r, const char *arg, struct sb_err *err)
 {
@@ -248,9 +234,9 @@ static int read_all(const struct sb_create_options *o, struct sb_create_request 
 	for (size_t i = 0; i < o->bind.count && rc == 0; i++)
 		rc = read_bind(r, o->bind.items[i], err);
 	if (rc == 0)
-		rc = read_globs(r, &o->include, &r->include, err);
+		rc = sb_globs_read(&o->include, r->cwd, &r->include, err);
 	if (rc == 0)
-		rc = read_globs(r, &o->exclude, &r->exclude, err);
+		rc = sb_globs_read(&o->exclude, r->cwd, &r->exclude, err);
 	return rc == 0 ? check_names(r, err) : rc;
 }
 

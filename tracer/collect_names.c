@@ -16,7 +16,7 @@ static const char *target_of(const struct record *rec)
 
 /* A symlink may be another one now, or none. `path` is within `root`. */
 void collect_renamed(struct sb_collector *c, const struct chunk *k, const struct held *held,
-			  const char *root, const char *path)
+		     const char *root, const char *path)
 {
 	const char *real = collect_text(k, held->real);
 
@@ -63,7 +63,7 @@ static bool is_descriptor(const char *real)
  * the name stands for itself.
  */
 const char *collect_real(struct sb_collector *c, const struct chunk *k, const struct held *held,
-			   const char *root, const char *path, bool nofollow)
+			 const char *root, const char *path, bool nofollow)
 {
 	pid_t pid = k->image->pid;
 	const char *real = sb_real_path(c->real, root, path, nofollow, pid), *itself;

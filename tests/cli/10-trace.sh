@@ -91,6 +91,8 @@ check "--exclude leaves out" bash -c '! sidebundle show --format paths t | grep 
 check "and nothing else" sees -- "$PWD/real/file"
 sidebundle trace --include "$PWD/**" -o t sh -c 'cat real/file' >/dev/null
 check "--include keeps nothing else" test "$(paths | grep -vc "^$PWD")" = 0
+sidebundle trace --include 'real/*' -o t sh -c 'cat real/file; cat /etc/hostname' >/dev/null 2>&1
+check "one that is relative is taken from here" expect_output "$PWD/real/file" paths
 check "and that it keeps" sees -- "$PWD/real/file"
 
 sidebundle trace -b audit -o t "$SB_TARGETS/moves" real "$(type -P true)" 2>err
