@@ -12,6 +12,9 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 
+/* As the kernel follows. */
+#define LINKS_MOST 40
+
 /* One trace on its way into a set. */
 struct selection {
 	struct sb_fileset *set;
@@ -82,12 +85,26 @@ static int compare(struct selection *s, const char *real, struct sb_err *err)
  * By its real name, where the one that the program used was, or led through, a link or a directory
  * that only the run had.
  */
-static int add_real(struct selection *s, unsigned flags, const struct sb_reason *why,
-		    struct sb_err *err)
+static int add_real(struct selection *s, const char *path, unsigned flags,
+		    const struct sb_reason *why, struct sb_err *err)
 {
 	struct sb_err failed = SB_ERR_INIT;
+	auto_buf behind = SB_BUF_INIT, next = SB_BUF_INIT;
 	const char *real;
 
+	/* By way of the links that were there, which a replay needs, too. */
+	if (sb_buf_set(&behind, path) < 0)
+		return sb_fail(err, ENOMEM, "read a trace");
+	for (int i = 0; i < LINKS_MOST; i++) {
+		struct sb_buf swap = behind;
+
+		if (!sb_writes_through(&s->writes, s->set->root, behind.s, &next))
+			break;
+		behind = next;
+		next = swap;
+		if (sb_fileset_add(s->set, behind.s, flags, why, &real, &failed) == -ENOMEM)
+			return sb_fail(err, ENOMEM, "read a trace");
+	}
 	int rc = sb_fileset_add(s->set, s->real.s, flags, why, &real, &failed);
 	if (rc >= 0)
 		return rc ? compare(s, real, err) : 0;
@@ -113,7 +130,7 @@ static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 	case -ENOTDIR:
 	case -ELOOP:
 		if (sure && strcmp(path, s->real.s) != 0 && sb_writes_made(&s->writes, path))
-			return add_real(s, flags, why, err);
+			return add_real(s, path, flags, why, err);
 		/* The link itself may be what was looked at. */
 		if (!(flags & SB_FILESET_NOFOLLOW)) {
 			/* Unless the trace had a file at its end. */
@@ -296,6 +313,9 @@ static bool proves_existence(const struct sb_event *ev)
 		return true;
 	case EINVAL:
 		return ev->kind == SB_READLINK;
+	case EACCES:
+	case ENOEXEC:
+		return ev->kind == SB_EXEC;
 	default:
 		return false;
 	}

@@ -66,6 +66,20 @@ static int note_move(struct sb_writes *writes, const struct sb_trace *trace, siz
 	return entry->value ? 0 : -ENOMEM;
 }
 
+/* One that became another one: what it held last. */
+static int note_link(struct sb_writes *writes, const struct sb_event *ev, const char *real)
+{
+	struct sb_map_entry *entry;
+
+	if (ev->op != SB_OP_SYMLINK || !ev->by)
+		return 0;
+	entry = sb_map_adds(&writes->links, real, NULL);
+	if (!entry)
+		return -ENOMEM;
+	entry->value = (void *)(uintptr_t)ev->by;
+	return 0;
+}
+
 static unsigned flags_of(const struct sb_writes *writes, const char *path, size_t len)
 {
 	const struct sb_map_entry *e = sb_map_find(&writes->paths, path, len);
@@ -125,7 +139,8 @@ int sb_writes_read(struct sb_writes *writes, const struct sb_trace *trace, const
 		if (!e)
 			return sb_fail(err, ENOMEM, "read a trace");
 		e->value = (void *)((uintptr_t)e->value | flag);
-		if (note_move(writes, trace, i, real.s, root) < 0)
+		if (note_move(writes, trace, i, real.s, root) < 0 ||
+		    note_link(writes, ev, real.s) < 0)
 			return sb_fail(err, ENOMEM, "read a trace");
 	}
 	return doubt_replaced(writes, root, trace->header.started) < 0
@@ -137,6 +152,7 @@ void sb_writes_free(struct sb_writes *writes)
 {
 	sb_map_free(&writes->paths);
 	sb_map_free(&writes->came_from);
+	sb_map_free(&writes->links);
 	sb_map_free(&writes->names);
 }
 
@@ -160,6 +176,48 @@ static bool came_from(const struct sb_writes *writes, const char *real, struct s
 
 		if (e)
 			return sb_buf_set(ret, e->value) == 0 && sb_buf_puts(ret, real + len) == 0;
+	}
+	return false;
+}
+
+/* `target` from the real `dir`, which may be gone: what lies above that may not be. */
+static int read_from(struct sb_buf *dir, const char *target, struct sb_buf *ret)
+{
+	while (strncmp(target, "../", 3) == 0) {
+		const char *slash = strrchr(dir->s, '/');
+
+		sb_buf_cut(dir, slash == dir->s ? 1 : (size_t)(slash - dir->s));
+		target += 3 + strspn(target + 3, "/");
+	}
+	sb_buf_cut(ret, 0);
+	return sb_path_absolute(ret, dir->s, target);
+}
+
+bool sb_writes_through(const struct sb_writes *writes, const char *root, const char *path,
+		       struct sb_buf *ret)
+{
+	auto_buf dir = SB_BUF_INIT, real = SB_BUF_INIT;
+
+	for (const char *from = path; writes->links.count && *from == '/';) {
+		const char *name = from + 1, *end = strchrnul(name, '/');
+		struct sb_err ignored = SB_ERR_INIT;
+
+		sb_buf_cut(&dir, 0);
+		if (sb_buf_add(&dir, path, from == path ? 1 : (size_t)(from - path)) < 0 ||
+		    sb_resolve(root, dir.s, SB_RESOLVE_MISSING, NULL, NULL, &real, &ignored) < 0)
+			return false;
+		size_t len = real.len > 1 ? real.len : 0;
+		sb_buf_cut(&real, len);
+		if (sb_buf_putc(&real, '/') < 0 ||
+		    sb_buf_add(&real, name, (size_t)(end - name)) < 0)
+			return false;
+		const struct sb_map_entry *link = sb_map_finds(&writes->links, real.s);
+		if (link) {
+			sb_buf_cut(&real, len ? len : 1);
+			return read_from(&real, link->value, ret) == 0 &&
+			       sb_buf_puts(ret, end) == 0;
+		}
+		from = end;
 	}
 	return false;
 }

@@ -14,12 +14,13 @@
 struct sb_writes {
 	struct sb_map paths;	 /* real path; value: flags */
 	struct sb_map came_from; /* a name that a rename gave -> the name before */
+	struct sb_map links;	 /* a symlink that was made -> what it holds */
 	struct sb_map names;	 /* interned */
 };
 
-#define SB_WRITES_INIT                                 \
-	{                                              \
-		SB_MAP_INIT, SB_MAP_INIT, SB_MAP_INIT, \
+#define SB_WRITES_INIT                                              \
+	{                                                           \
+		SB_MAP_INIT, SB_MAP_INIT, SB_MAP_INIT, SB_MAP_INIT, \
 	}
 #define auto_writes __attribute__((cleanup(sb_writes_free))) struct sb_writes
 
@@ -35,6 +36,13 @@ bool sb_writes_changed(const struct sb_writes *writes, const char *real);
 /* What the run itself had renamed to be `real`, or to be above it: by its name before, into *ret.
  * False: nothing that was there before the run. */
 bool sb_writes_before(const struct sb_writes *writes, const char *real, struct sb_buf *ret);
+
+/*
+ * Where `path` leads through a symlink that the run made: the path behind the first of them, into
+ * *ret. False: there is none, or nobody knows what it held.
+ */
+bool sb_writes_through(const struct sb_writes *writes, const char *root, const char *path,
+		       struct sb_buf *ret);
 
 /* Where an event's path leads: as the trace has it, else followed now. Into *ret. */
 int sb_event_real(const struct sb_event *ev, const char *root, struct sb_buf *ret,

@@ -34,7 +34,7 @@ static void print_details(const struct sb_event *ev)
 		putchar(']');
 	}
 	if (ev->by) {
-		fputs(" [for ", stdout);
+		fputs(ev->kind == SB_WRITE ? " [holds " : " [for ", stdout);
 		sb_print_name(ev->by);
 		putchar(']');
 	}

@@ -6,8 +6,7 @@
 #include "common/path.h"
 #include "tracer/collect_private.h"
 
-/* What the new symlink holds. */
-static const char *target_of(const struct record *rec)
+const char *collect_target(const struct record *rec)
 {
 	if (!(rec->head.flags & SB_REC_TARGET))
 		return NULL;
@@ -38,7 +37,7 @@ void collect_renamed(struct sb_collector *c, const struct chunk *k, const struct
 	else if (moved)
 		sb_real_moved(c->real, c->moved.s, real);
 	else
-		sb_real_planted(c->real, real, target_of(&c->record));
+		sb_real_planted(c->real, real, collect_target(&c->record));
 }
 
 /* Whether there is something of that name within `root`. */

@@ -102,6 +102,8 @@ bool collect_come_back(struct chunk *k, uint32_t offset);
 /* The real path of `path` in `root`; NULL: it cannot be told. */
 const char *collect_real(struct sb_collector *c, const struct chunk *k, const struct held *held,
 			 const char *root, const char *path, bool nofollow);
+/* What the new symlink of the record in hand holds, or NULL. */
+const char *collect_target(const struct record *rec);
 /* A write that changes what names mean. */
 void collect_renamed(struct sb_collector *c, const struct chunk *k, const struct held *held,
 		     const char *root, const char *path);

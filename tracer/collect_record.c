@@ -158,14 +158,17 @@ static void note_exec(struct sb_collector *c, const struct chunk *k, const struc
 	exec->expected = c->record.head.strings == 255;
 }
 
-/* Loads and searches name the object that asked as the linker knows it: "" is the program. */
+/*
+ * Loads and searches name the object that asked as the linker knows it: "" is the program. A
+ * symlink holds what it holds.
+ */
 static uint32_t put_by(struct sb_collector *c, struct chunk *k, const struct record *rec)
 {
 	auto_buf by = SB_BUF_INIT;
 	const char *name = record_string(rec, 1);
 
 	if (rec->head.kind != SB_LOAD && rec->head.kind != SB_SEARCH)
-		return 0;
+		return put_text(c, k, collect_target(rec));
 	if (!name || !*name)
 		return put_text(c, k, k->image->exe);
 	if (!within_root(&by, k, rec, name))

@@ -74,7 +74,8 @@ struct sb_event {
 	uint64_t count;	     /* how often */
 	const char *path;    /* absolute, as the program meant it; ".." may be left in it */
 	const char *real;    /* after symlinks; NULL where it is not known */
-	const char *by;	     /* load, search: the object that asked; else NULL */
+	const char *by;	     /* load, search: the object that asked; of a symlink that was made:
+				what it holds, where that is known; else NULL */
 	const char *backend; /* who saw it */
 };
 

@@ -302,7 +302,7 @@ static int read_event(struct reader *r)
 	if (rc == 0)
 		rc = get_path(r, "real", false, &ev.real);
 	if (rc == 0)
-		rc = get_bytes(r, "by", false, &ev.by);
+		rc = get_bytes(r, ev.kind == SB_WRITE ? "target" : "by", false, &ev.by);
 	if (rc == 0)
 		rc = get_bytes(r, "backend", false, &ev.backend);
 	if (rc == 0)

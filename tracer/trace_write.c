@@ -212,7 +212,7 @@ void sb_trace_event_json(struct sb_json *json, const struct sb_event *ev)
 			sb_json_null(json);
 	}
 	if (ev->by)
-		put(json, "by", ev->by);
+		put(json, ev->kind == SB_WRITE ? "target" : "by", ev->by);
 	put(json, "backend", ev->backend);
 	put_int(json, "count", (int64_t)ev->count);
 }

@@ -133,6 +133,20 @@ static void tell_closed(struct sb_watch *w, struct watch_process *p)
 	p->closed = true;
 }
 
+/* symlink(2) and symlinkat(2): their first argument. */
+static void read_target(struct watch_thread *t, struct sb_watch_call *call)
+{
+	size_t at = call->text.len;
+
+	if (call->touches.row->op != SB_OP_SYMLINK || !at)
+		return;
+	if (sb_read_string(t->tid, call->call.args[0], PATH_MAX, &call->text) == 0 &&
+	    sb_buf_putc(&call->text, '\0') == 0)
+		call->target = at;
+	else
+		sb_buf_cut(&call->text, at);
+}
+
 /* -EFAULT and the like: the call names nothing that we could tell. */
 static int begin(struct sb_watch *w, struct watch_thread *t, struct sb_watch_call *call)
 {
@@ -144,6 +158,7 @@ static int begin(struct sb_watch *w, struct watch_thread *t, struct sb_watch_cal
 		return 0;
 	call->number = t->process->number;
 	make_absolute(w, t, call);
+	read_target(t, call);
 	look_at_names(w, call);
 	return rc == -EPERM || rc == -ESRCH ? rc : 0;
 }
@@ -227,6 +242,7 @@ static void deliver(struct sb_watch *w, const struct sb_watch_call *call, unsign
 		.count = 1,
 		.path = watch_shown(w, name, within),
 		.real = real,
+		.by = call->target && outcome <= 0 ? call->text.s + call->target : NULL,
 		.backend = w->spec.backend,
 	};
 

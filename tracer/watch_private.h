@@ -70,6 +70,7 @@ struct sb_watch_call {
 	struct sb_buf text;
 	struct watch_name names[2];
 	const char *real; /* of an exec: the program's, when it was executed; NULL not known */
+	size_t target;	  /* what a new symlink holds, in `text`; 0 not known */
 	bool moves;	  /* counted in the process's `moving` */
 	/* Of a rename: a directory or a link moves or goes, and with it what other names mean. */
 	bool renames;

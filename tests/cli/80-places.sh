@@ -60,17 +60,19 @@ check "in host mode, too" by_way host
 # What a name meant before the run made a link of it, or renamed what is above it.
 by_links() {
 	rm -rf "$SB_WORK/links" && mkdir -p "$SB_WORK/links/conf" "$SB_WORK/links/p/d" && cd "$SB_WORK/links" || return 1
-	echo one >f1 && echo orig >conf/f && echo other >conf/g && echo moved >p/d/m
+	ln -s ../f1 p/up && ln -s p there && echo one >f1 && echo orig >conf/f && echo other >conf/g && echo moved >p/d/m
+	# shellcheck disable=SC2016 # for the traced shell
 	make_here sh -c 'ln -s f1 l; cat l; rm l; ln -s /usr/bin/env run; ./run echo ran; rm run
 		cat conf/f conf/g; mv conf conf.old; mkdir conf; echo new >conf/f; cat conf/f; rm -r conf; mv conf.old conf; cat conf/f
-		mv p/d p/e; cat p/e/m; mv p/e p/d' || return 1
+		mv p/d p/e; cat p/e/m; mv p/e p/d
+		mkdir t; ln -s ../there/up t/l; ln -s "$PWD/t/l" k; cat k; rm -r t k' || return 1
 	! grep -q 'gone since' "$SB_WORK/log" || { cat "$SB_WORK/log"; return 1; }
 	[ -e "$SB_WORK/b/payload/usr/bin/env" ] || { echo "not by its own name"; return 1; }
 	mv "$SB_WORK/links" "$SB_WORK/links.away" && cd / || return 1
 	local got
 	got=$(SIDEBUNDLE_RUN_MODE=$1 "$SB_WORK/b/bin/sh")
 	rm -rf "$SB_WORK/links.away"
-	[ "$got" = $'one\nran\norig\nother\nnew\norig\nmoved' ] || { echo "$got"; return 1; }
+	[ "$got" = $'one\nran\norig\nother\nnew\norig\nmoved\none' ] || { echo "$got"; return 1; }
 }
 check "links that the run made and removed, and directories that it renamed" by_links namespace
 check "in host mode, too" by_links host
