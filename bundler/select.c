@@ -85,7 +85,7 @@ static int compare(struct selection *s, const char *real, struct sb_err *err)
  * By its real name, where the one that the program used was, or led through, a link or a directory
  * that only the run had.
  */
-static int add_real(struct selection *s, const char *path, unsigned flags,
+static int add_real(struct selection *s, const char *path, unsigned flags, bool sure,
 		    const struct sb_reason *why, struct sb_err *err)
 {
 	struct sb_err failed = SB_ERR_INIT;
@@ -112,7 +112,7 @@ static int add_real(struct selection *s, const char *path, unsigned flags,
 		*err = failed;
 		return rc;
 	}
-	return remark(s, SB_REMARK_GONE, s->real.s, err);
+	return sure ? remark(s, SB_REMARK_GONE, s->real.s, err) : 0;
 }
 
 /* Adds; what cannot be added gets its remark. `sure`: the trace knows that it was there. */
@@ -130,7 +130,7 @@ static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 	case -ENOTDIR:
 	case -ELOOP:
 		if (sure && strcmp(path, s->real.s) != 0 && sb_writes_made(&s->writes, path))
-			return add_real(s, path, flags, why, err);
+			return add_real(s, path, flags, true, why, err);
 		/* The link itself may be what was looked at. */
 		if (!(flags & SB_FILESET_NOFOLLOW)) {
 			/* Unless the trace had a file at its end. */
@@ -337,6 +337,9 @@ static int take_event(struct selection *s, const struct sb_event *ev, struct sb_
 		return ev->outcome ? 0 : remark(s, unfound(ev->path), ev->path, err);
 	/* Nor is anything missed should it be gone by now. */
 	if (exists) {
+		if (ev->kind == SB_EXEC && sb_writes_made(&s->writes, ev->path) &&
+		    !sb_writes_made(&s->writes, s->real.s) && !sb_is_system_path(s->real.s))
+			return add_real(s, ev->path, 0, false, &why, err);
 		rc = take(s, ev->path, SB_FILESET_NOFOLLOW, false, &why, err);
 		/* Any of them is enough. */
 		return rc == 0 && ev->outcome == ENOTEMPTY && !sb_writes_made(&s->writes, s->real.s)
