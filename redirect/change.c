@@ -112,6 +112,38 @@ static bool begins_inside(const struct sb_call *c, const struct sb_shape *s)
 		 sb_is_inside(dirfd_of(c, s, true), (const char *)c->args[s->path2])));
 }
 
+/*
+ * A directory above a copy was there, with the copy's in it, whether this machine has one or not.
+ * 0: the call is none that it matters to.
+ */
+static long refuse_above(long nr)
+{
+	switch (nr) {
+#ifdef __NR_mkdir
+	case __NR_mkdir:
+	case __NR_mknod:
+	case __NR_symlink:
+	case __NR_link:
+#endif
+	case __NR_mkdirat:
+	case __NR_mknodat:
+	case __NR_symlinkat:
+	case __NR_linkat:
+		return -EEXIST;
+#ifdef __NR_rename
+	case __NR_rename:
+	case __NR_rmdir:
+	case __NR_unlink:
+#endif
+	case __NR_renameat:
+	case __NR_renameat2:
+	case __NR_unlinkat:
+		return -EBUSY;
+	default:
+		return 0;
+	}
+}
+
 static long redirect_change(const struct sb_call *c, const struct sb_shape *s, unsigned long how);
 
 /* With those of its paths led there that have to do with copies (redirect/settle.c). */
@@ -128,6 +160,8 @@ change_in_copies(const struct sb_call *c, const struct sb_shape *s, bool second,
 	if (path[0])
 		to = sb_settle(dirfd_of(c, s, second), path, sb_follows(s, sb_flags_of(c, s)), room,
 			       &copy);
+	if (sb_is_above_copies(to ? to : path) && refuse_above(c->nr))
+		return refuse_above(c->nr);
 	if (to)
 		other.args[which] = (long)to;
 	if (!second && s->path2 >= 0)

@@ -142,6 +142,7 @@ const char *sb_place_in_layer(struct sb_place *place);
  * the path that the program knows (not *ret_copy). NULL: it has nothing to do with copies. In
  * `buf`, of SB_PATH_MAX.
  */
+bool sb_is_above_copies(const char *path);
 const char *sb_settle(long dirfd, const char *path, bool follow_last, char *buf, bool *ret_copy);
 
 /*

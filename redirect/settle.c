@@ -55,7 +55,7 @@ static bool begin(struct walk *w, long dirfd, const char *path)
 }
 
 /* A directory on the way to a copy is what it was recorded as: no link. */
-static bool is_above_copies(const char *path)
+bool sb_is_above_copies(const char *path)
 {
 	for (size_t i = 0; i < sb_here.dir_count; i++)
 		if (sb_below(sb_here.dirs[i], path))
@@ -96,7 +96,7 @@ static long read_done(struct walk *w)
 static bool follow(struct walk *w)
 {
 	/* No room at all is EINVAL, as is what is no link: a link has a name, which took some. */
-	long n = is_above_copies(w->done) ? 0 : read_done(w);
+	long n = sb_is_above_copies(w->done) ? 0 : read_done(w);
 
 	if (n <= 0)
 		return true;

@@ -42,6 +42,8 @@ check "a link that the run makes" same_by "ln -s $top/pr/sub new; echo x >new/k;
 check "a link elsewhere that leads there" same_by "echo x >$top/other/in/f; cat f; rm $top/other/in/g; ls"
 check "from above" same_by 'cd ..; echo x >pr/f; cat pr/f; rm pr/g; mkdir pr/new; ls pr; cat pr/absolute'
 check "from the root" same_by "cd /; echo x >.$top/pr/f; cat ${top#/}/pr/f; touch ${top#/}/pr/new; ls ${top#/}/pr"
+check "what lies above can be neither made nor moved" same_by 'ln -s . dot; ln -s .. dot 2>/dev/null || echo exists
+	mkdir .. ../.. 2>/dev/null || echo exist; rmdir ../../q 2>/dev/null || echo stays; ls ..'
 check "names that climb" same_by "echo x >$top/pr/sub/../f; cat ../pr/f sub/../../pr/f; rm ../pr/sub/../g; ls"
 check "a walk from above" same_by 'cd ..; find pr -type f | sort; find pr -name h -delete; cp -r pr/sub pr/copy; find pr | sort; chmod 600 pr/f; stat -c %a pr/f'
 check "descriptors of a directory above" same_by "$(py '
