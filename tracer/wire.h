@@ -11,7 +11,8 @@
  *   tracee     at start maps the header, claims a chunk (compare-and-swap on `next`, never past
  *              `allocated`), maps it, closes the descriptor, writes SB_REC_HELLO. When a chunk is
  * full it claims another: open, mmap, close. Tracees never extend the file (RLIMIT_FSIZE) and map
- *              one chunk at a time (RLIMIT_AS). No chunk to be had: `lost` is raised, life goes on.
+ *              one chunk at a time (RLIMIT_AS). No chunk to be had: it waits for some seconds
+ *              (a futex: `allocated`), then `lost` is raised, and life goes on.
  *   record     is reserved by compare-and-swap of its `word` from 0 to size|SB_REC_RESERVED: so
  * there is never a hole of unknown size, whoever dies when. Then filled, then published by storing
  *              size|SB_REC_DONE with release order. Chunks start as zeroes.
