@@ -51,25 +51,37 @@ static char *keep(struct sb_map *map, const char *key, size_t len)
 	return copy;
 }
 
-/* The slot where the key is, or where it would go. */
-static uint32_t *slot_of(const struct sb_map *map, const char *key, size_t len)
+/* The upper half of a key's hash tells most others from it without a look at them. */
+struct sb_map_slot {
+	uint32_t index; /* + 1; 0 free */
+	uint32_t hash;
+};
+
+/* The slot where the key is, or where it would go: with its hash. */
+static struct sb_map_slot *slot_of(const struct sb_map *map, const char *key, size_t len)
 {
 	size_t mask = map->slot_count - 1;
+	uint64_t hash = sb_hash(key, len);
 
-	for (size_t i = sb_hash(key, len) & mask;; i = (i + 1) & mask) {
+	for (size_t i = hash & mask;; i = (i + 1) & mask) {
+		struct sb_map_slot *slot = &map->slots[i];
 		const struct sb_map_entry *e;
 
-		if (!map->slots[i])
-			return &map->slots[i];
-		e = &map->entries[map->slots[i] - 1];
+		if (!slot->index) {
+			slot->hash = (uint32_t)(hash >> 32);
+			return slot;
+		}
+		if (slot->hash != (uint32_t)(hash >> 32))
+			continue;
+		e = &map->entries[slot->index - 1];
 		if (e->len == len && memcmp(e->key, key, len) == 0)
-			return &map->slots[i];
+			return slot;
 	}
 }
 
 static int rehash(struct sb_map *map, size_t slot_count)
 {
-	uint32_t *slots = calloc(slot_count, sizeof *slots);
+	struct sb_map_slot *slots = calloc(slot_count, sizeof *slots);
 
 	if (!slots)
 		return -ENOMEM;
@@ -77,7 +89,7 @@ static int rehash(struct sb_map *map, size_t slot_count)
 	map->slots = slots;
 	map->slot_count = slot_count;
 	for (size_t i = 0; i < map->count; i++)
-		*slot_of(map, map->entries[i].key, map->entries[i].len) = (uint32_t)i + 1;
+		slot_of(map, map->entries[i].key, map->entries[i].len)->index = (uint32_t)i + 1;
 	return 0;
 }
 
@@ -86,11 +98,11 @@ struct sb_map_entry *sb_map_add(struct sb_map *map, const char *key, size_t len,
 	if ((map->count + 1) * 2 > map->slot_count &&
 	    rehash(map, map->slot_count ? map->slot_count * 2 : 32) < 0)
 		return NULL;
-	uint32_t *slot = slot_of(map, key, len);
+	struct sb_map_slot *slot = slot_of(map, key, len);
 	if (ret_new)
-		*ret_new = *slot == 0;
-	if (*slot)
-		return &map->entries[*slot - 1];
+		*ret_new = slot->index == 0;
+	if (slot->index)
+		return &map->entries[slot->index - 1];
 	if (map->count == map->cap) {
 		size_t cap = map->cap ? map->cap * 2 : 16;
 		void *grown = reallocarray(map->entries, cap, sizeof *map->entries);
@@ -104,7 +116,7 @@ struct sb_map_entry *sb_map_add(struct sb_map *map, const char *key, size_t len,
 	if (!copy)
 		return NULL;
 	map->entries[map->count] = (struct sb_map_entry){.key = copy, .len = len, .value = NULL};
-	*slot = (uint32_t)++map->count;
+	slot->index = (uint32_t)++map->count;
 	return &map->entries[map->count - 1];
 }
 
@@ -112,7 +124,7 @@ struct sb_map_entry *sb_map_find(const struct sb_map *map, const char *key, size
 {
 	if (!map->slot_count)
 		return NULL;
-	uint32_t index = *slot_of(map, key, len);
+	uint32_t index = slot_of(map, key, len)->index;
 	return index ? &map->entries[index - 1] : NULL;
 }
 
@@ -148,7 +160,7 @@ void sb_map_sort(struct sb_map *map)
 	qsort(map->entries, map->count, sizeof *map->entries, by_key);
 	memset(map->slots, 0, map->slot_count * sizeof *map->slots);
 	for (size_t i = 0; i < map->count; i++)
-		*slot_of(map, map->entries[i].key, map->entries[i].len) = (uint32_t)i + 1;
+		slot_of(map, map->entries[i].key, map->entries[i].len)->index = (uint32_t)i + 1;
 }
 
 static void free_blocks(struct sb_arena *block)

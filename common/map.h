@@ -18,7 +18,7 @@ struct sb_map_entry {
 struct sb_map {
 	struct sb_map_entry *entries; /* `count` of them, in insertion order; moved by additions */
 	size_t count, cap;
-	uint32_t *slots; /* open addressing; index + 1, 0 free */
+	struct sb_map_slot *slots; /* open addressing */
 	size_t slot_count;
 	struct sb_arena *keys;
 };
