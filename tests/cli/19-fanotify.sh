@@ -129,7 +129,7 @@ if has_userns; then
 		wait "$tracer"
 	}
 	noted() { # COUNT PATH
-		tail -n 1 t | grep -qF "\"blind\":[{\"why\":\"mounted\",\"path\":\"$2\",\"count\":$1}]"
+		tail -n 1 t | grep -qF "\"blind\":[{\"why\":\"mounted\",\"path\":\"$2\",\"count\":$1}]" || { tail -n 1 t; return 1; }
 	}
 	wrote_late() { grep "^{\"event\":\"write\"" t | grep -qF "\"path\":\"$PWD/mnt/late\""; }
 	# Each of the two may get the number that the other had.
