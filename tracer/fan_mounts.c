@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
@@ -95,6 +96,7 @@ static bool watched(const struct fan_mount *mount)
 struct marking {
 	struct fan_mounts *mounts;
 	const struct fan_space *space;
+	const struct sb_map *held; /* as they were when the look began; NULL: nobody can tell */
 	uintptr_t since; /* what no look met from this one on is another one under its number */
 	bool first;	 /* nothing of the command has run yet */
 };
@@ -120,9 +122,61 @@ static int mark_by(const struct fan_mounts *m, pid_t pid, const char *point)
 #define TOLD_ALREADY 1u
 #define LOOKS_FROM   2u
 
+/* Of an entry of `marked`. */
+#define LOOK(e)		  ((uintptr_t)(e)->value >> 1)
+#define HELD(e)		  ((uintptr_t)(e)->value & 1)
+#define VALUE(look, held) ((void *)((uintptr_t)(look) << 1 | (held)))
+
+/*
+ * Which file systems the group has marks on, as "major:minor": a mark goes with its file system,
+ * and whatever gets its number next has none. proc_pid_fdinfo(5). False: nobody can tell.
+ */
+static bool read_held(const struct fan_mounts *m, struct sb_map *ret)
+{
+	char line[256], device[32];
+	unsigned long number;
+	bool whole = true;
+
+	(void)snprintf(line, sizeof line, "/proc/self/fdinfo/%d", m->group);
+	FILE *f = fopen(line, "re");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof line, f)) {
+		if (sscanf(line, "fanotify sdev:%lx ", &number) != 1)
+			continue;
+		(void)snprintf(device, sizeof device, "%lu:%lu", number >> 20, number & 0xfffff);
+		whole &= sb_map_adds(ret, device, NULL) != NULL;
+	}
+	whole &= !ferror(f);
+	fclose(f);
+	return whole;
+}
+
+/* Of those that it has, it is to be seen at the next look whether they are the same. */
+static void note_held(struct fan_mounts *m)
+{
+	auto_map held = SB_MAP_INIT;
+
+	if (!read_held(m, &held))
+		return;
+	for (size_t i = 0; i < held.count; i++) {
+		struct sb_map_entry *e = sb_map_finds(&m->marked, held.entries[i].key);
+
+		if (e)
+			e->value = VALUE(LOOK(e), 1);
+	}
+}
+
+static bool is_known(const struct marking *marking, const struct sb_map_entry *e)
+{
+	if (!e->value || LOOK(e) < marking->since)
+		return false;
+	return !HELD(e) || !marking->held || sb_map_finds(marking->held, e->key);
+}
+
 static void tell_missed(struct fan_mounts *m, const struct sb_map_entry *e, const char *point)
 {
-	if ((uintptr_t)e->value != TOLD_ALREADY)
+	if (LOOK(e) != TOLD_ALREADY)
 		m->missed(m->arg, point);
 }
 
@@ -137,8 +191,8 @@ static void mark(void *arg, const struct fan_mount *mount)
 	struct sb_map_entry *e = sb_map_adds(&m->marked, mount->device, NULL);
 	if (!e)
 		return;
-	if (e->value && (uintptr_t)e->value >= marking->since) {
-		e->value = (void *)m->look;
+	if (is_known(marking, e)) {
+		e->value = VALUE(m->look, HELD(e));
 		return;
 	}
 	int failed = mark_by(m, marking->space->pid, mount->point);
@@ -153,25 +207,35 @@ static void mark(void *arg, const struct fan_mount *mount)
 	if (there && (failed || !marking->first))
 		tell_missed(m, e, mount->point);
 	/* One that nobody is left in may be met again by others. */
-	e->value = (void *)(failed == ESRCH ? TOLD_ALREADY : m->look);
+	e->value = VALUE(failed == ESRCH ? TOLD_ALREADY : m->look, 0);
 }
 
 static int read_list(struct fan_mounts *m, const struct fan_space *space)
 {
-	struct marking marking = {m, space, m->look, false};
+	struct marking marking = {m, space, NULL, m->look, false};
+	int rc = fan_mounts_each(space->list, mark, &marking);
 
-	return fan_mounts_each(space->list, mark, &marking);
+	note_held(m);
+	return rc;
 }
 
-/* Numbers of what is gone are given again: one that a whole look did not meet is such a one. */
+/*
+ * Numbers of what is gone are given again: one that a whole look did not meet is such a one, and so
+ * is one whose mark is gone.
+ */
 static void read_all(struct fan_mounts *m)
 {
+	auto_map held = SB_MAP_INIT;
+	bool known = read_held(m, &held);
+
 	m->look++;
 	for (size_t i = 0; i < m->count; i++) {
-		struct marking marking = {m, &m->spaces[i], m->look - 1, false};
+		struct marking marking = {m, &m->spaces[i], known ? &held : NULL, m->look - 1,
+					  false};
 
 		(void)fan_mounts_each(m->spaces[i].list, mark, &marking);
 	}
+	note_held(m);
 }
 
 int fan_mounts_open(struct fan_mounts *m, int group, struct sb_err *err)
@@ -189,8 +253,9 @@ int fan_mounts_open(struct fan_mounts *m, int group, struct sb_err *err)
 		own.inode = st.st_ino;
 	m->spaces[m->count++] = own;
 	m->look = LOOKS_FROM;
-	struct marking marking = {m, &own, m->look, true};
+	struct marking marking = {m, &own, NULL, m->look, true};
 	int rc = fan_mounts_each(own.list, mark, &marking);
+	note_held(m);
 	return rc < 0 ? sb_fail(err, -rc, "read '/proc/self/mountinfo'") : 0;
 }
 

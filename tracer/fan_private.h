@@ -27,8 +27,9 @@ struct fan_mounts {
 	int group;
 	struct fan_space spaces[FAN_SPACES_MOST]; /* the first one is our own */
 	size_t count;
-	struct sb_map marked; /* "major:minor" -> the last look that met it */
-	uintptr_t look;	      /* so many so far */
+	struct sb_map
+		marked; /* "major:minor" -> the last look that met it, and whether it was held */
+	uintptr_t look; /* so many so far */
 	/* One that was not watched from its beginning, or not at all, by its mount point. */
 	void (*missed)(void *arg, const char *point);
 	void *arg;

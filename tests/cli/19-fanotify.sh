@@ -138,6 +138,31 @@ if has_userns; then
 	check "what is mounted under way is watched" wrote_late
 	check "and noted, each time, as it may have been used before" noted 2 "$PWD/mnt"
 	check "in our words, too" grep -q 'not watched from the beginning' out
+	# Both changes in one look: the tracer sleeps from before the one until after the other.
+	in_one_look() {
+		local tracer
+		rm -f ready one two go*
+		until_there() { until [ -e "$1" ]; do sleep 0.02; done; }
+		sidebundle trace -b fanotify -o t setpriv --inh-caps=-all --ambient-caps=-all unshare -Urm sh -c '
+			go() { until [ -e "go$1" ]; do sleep 0.02; done; }
+			: >ready; go 0; mount -t tmpfs one mnt && : >one; go 1; umount mnt && mount -t tmpfs two mnt && : >two
+			go 2; echo x >mnt/late && cat mnt/late; sleep 0.2' >out 2>&1 &
+		tracer=$!
+		until_there ready && base=$(marks "$tracer") && : >go0 && until_there one || return 1
+		for _ in $(seq 500); do
+			[ "$(marks "$tracer")" -eq "$base" ] || break
+			sleep 0.02
+		done
+		kill -STOP "$tracer" && : >go1 && until_there two && kill -CONT "$tracer" || return 1
+		for _ in $(seq 500); do
+			[ "$(marks "$tracer")" -eq "$base" ] || break
+			sleep 0.02
+		done
+		: >go2
+		wait "$tracer"
+		wrote_late && noted 2 "$PWD/mnt"
+	}
+	check "one that took the number of another, between two looks" in_one_look
 	# The second one is looked at after the first.
 	in_turns 'mount --bind real mnt && mount -t tmpfs one another && turn 1' 1
 	check "but not what was watched already, by another name" noted 1 "$PWD/another"
