@@ -37,7 +37,7 @@ void collect_renamed(struct sb_collector *c, const struct chunk *k, const struct
 	else if (moved)
 		sb_real_moved(c->real, c->moved.s, real);
 	else
-		sb_real_planted(c->real, real, collect_target(&c->record));
+		sb_real_linked(c->real, real, collect_target(&c->record));
 }
 
 /* Whether there is something of that name within `root`. */

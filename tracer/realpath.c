@@ -19,22 +19,22 @@
 /* Deeper than any path of PATH_MAX bytes can be. */
 #define DEPTH_MOST (PATH_MAX / 2 + HOPS_MOST)
 /* Some megabytes, whatever a program makes up in names. */
-#define KNOWN_MOST	  32768
-#define PLANTED_MOST	  8192
-#define PLANTED_SIZE_MOST (4u << 20)
+#define KNOWN_MOST     32768
+#define MADE_MOST      8192
+#define MADE_SIZE_MOST (4u << 20)
 
 struct sb_real {
 	struct sb_links *links;
 	struct sb_map known;   /* pid, whether to follow, root \0 path -> answer, or none */
 	struct sb_map answers; /* interned */
-	struct sb_map planted; /* symlinks that were made -> struct planted */
-	size_t planted_size;
+	struct sb_map made;    /* symlinks that were made -> struct made */
+	size_t made_size;
 	struct sb_buf full; /* scratch */
 	double since;	    /* nothing that is remembered is older */
 };
 
 /* What a symlink held when it was made. */
-struct planted {
+struct made {
 	double when;
 	char target[];
 };
@@ -99,12 +99,12 @@ void sb_real_trim(struct sb_real *real)
 	sb_map_free(&real->answers);
 }
 
-static void uproot(struct sb_real *real)
+static void forget_made(struct sb_real *real)
 {
-	for (size_t i = 0; i < real->planted.count; i++)
-		free(real->planted.entries[i].value);
-	sb_map_free(&real->planted);
-	real->planted_size = 0;
+	for (size_t i = 0; i < real->made.count; i++)
+		free(real->made.entries[i].value);
+	sb_map_free(&real->made);
+	real->made_size = 0;
 }
 
 void sb_real_free(struct sb_real *real)
@@ -113,7 +113,7 @@ void sb_real_free(struct sb_real *real)
 		return;
 	sb_map_free(&real->known);
 	sb_map_free(&real->answers);
-	uproot(real);
+	forget_made(real);
 	sb_links_free(real->links);
 	sb_buf_free(&real->full);
 	free(real);
@@ -147,33 +147,32 @@ static bool self_link(struct look *look, const char *path, char *target, size_t 
 	return true;
 }
 
-void sb_real_planted(struct sb_real *real, const char *path, const char *target)
+void sb_real_linked(struct sb_real *real, const char *path, const char *target)
 {
 	size_t size = target ? strlen(target) + 1 : 0;
 	struct sb_map_entry *entry;
 
 	if (size > PATH_MAX)
 		return;
-	real->planted_size += size ? size + strlen(path) : 0;
-	if (real->planted.count >= PLANTED_MOST || real->planted_size > PLANTED_SIZE_MOST)
-		uproot(real);
-	entry = target ? sb_map_adds(&real->planted, path, NULL)
-		       : sb_map_finds(&real->planted, path);
+	real->made_size += size ? size + strlen(path) : 0;
+	if (real->made.count >= MADE_MOST || real->made_size > MADE_SIZE_MOST)
+		forget_made(real);
+	entry = target ? sb_map_adds(&real->made, path, NULL) : sb_map_finds(&real->made, path);
 	if (!entry)
 		return;
 	free(entry->value);
 	/* Out of memory: then it is followed as it is. */
-	struct planted *p = entry->value = target ? malloc(sizeof *p + size) : NULL;
+	struct made *p = entry->value = target ? malloc(sizeof *p + size) : NULL;
 	if (p) {
 		p->when = now();
 		memcpy(p->target, target, size);
 	}
 }
 
-static struct planted *planted_at(const struct sb_real *real, const char *path)
+static struct made *made_at(const struct sb_real *real, const char *path)
 {
 	const struct sb_map_entry *entry =
-		real->planted.count ? sb_map_finds(&real->planted, path) : NULL;
+		real->made.count ? sb_map_finds(&real->made, path) : NULL;
 
 	return entry ? entry->value : NULL;
 }
@@ -188,18 +187,18 @@ static bool is_directory(const char *path)
 void sb_real_moved(struct sb_real *real, const char *from, const char *to)
 {
 	char target[PATH_MAX];
-	const struct planted *p = planted_at(real, from);
+	const struct made *p = made_at(real, from);
 
-	if (!real->planted.count)
+	if (!real->made.count)
 		return;
 	if (p)
 		(void)snprintf(target, sizeof target, "%s", p->target);
-	sb_real_planted(real, to, p ? target : NULL);
-	sb_real_planted(real, from, NULL);
+	sb_real_linked(real, to, p ? target : NULL);
+	sb_real_linked(real, from, NULL);
 	if (p || !is_directory(to))
 		return;
-	for (size_t i = 0; i < real->planted.count; i++) {
-		struct sb_map_entry *entry = &real->planted.entries[i];
+	for (size_t i = 0; i < real->made.count; i++) {
+		struct sb_map_entry *entry = &real->made.entries[i];
 
 		if (entry->value &&
 		    (sb_path_below(entry->key, from) || sb_path_below(entry->key, to))) {
@@ -212,8 +211,8 @@ void sb_real_moved(struct sb_real *real, const char *from, const char *to)
 /* readlink(2), or what it was when what is told of now was done. */
 static ssize_t read_link(struct sb_real *real, char *path, char *ret_target, size_t size)
 {
-	const struct planted *p = planted_at(real, path);
-	bool fresh = p && now() - p->when <= SB_REAL_PLANTED;
+	const struct made *p = made_at(real, path);
+	bool fresh = p && now() - p->when <= SB_REAL_MADE;
 	ssize_t n = fresh ? -ENOENT : sb_links_read(real->links, path, ret_target, size);
 
 	if (!p || n != -ENOENT)

@@ -23,10 +23,10 @@ void sb_real_forget(struct sb_real *real);
 bool sb_real_removed(struct sb_real *real, const char *root, const char *path, pid_t pid);
 /*
  * A symlink was made at the real `path`, with the root's before it, and holds `target`: so it is
- * followed, though it may be another one by now (for SB_REAL_PLANTED seconds), or gone. NULL: there
+ * followed, though it may be another one by now (for SB_REAL_MADE seconds), or gone. NULL: there
  * is none any more.
  */
-void sb_real_planted(struct sb_real *real, const char *path, const char *target);
+void sb_real_linked(struct sb_real *real, const char *path, const char *target);
 /* What was renamed from the one to the other was a symlink that was made, or a directory. */
 void sb_real_moved(struct sb_real *real, const char *from, const char *to);
 /* Forgets where the oldest of what is remembered was looked up SB_REAL_BELIEVED seconds ago. */
@@ -35,7 +35,7 @@ void sb_real_renew(struct sb_real *real);
 void sb_real_trim(struct sb_real *real);
 
 #define SB_REAL_BELIEVED 0.02
-#define SB_REAL_PLANTED	 0.25
+#define SB_REAL_MADE	 0.25
 
 /*
  * The real path of absolute `path` within `root` ("" for this machine's own), without the root;

@@ -187,18 +187,18 @@ Test(realpath, deep_and_long)
 }
 
 /* Made and gone again before anybody looked. */
-Test(realpath, planted)
+Test(realpath, links_that_were_made)
 {
 	char path[PATH_MAX], below[PATH_MAX], want[PATH_MAX];
 
 	snprintf(path, sizeof path, "%s/fleeting", dir);
 	snprintf(below, sizeof below, "%s/fleeting/file", dir);
 	snprintf(want, sizeof want, "%s/d/file", dir);
-	sb_real_planted(real, path, "d");
+	sb_real_linked(real, path, "d");
 	cr_expect(eq(str, (char *)sb_real_path(real, "", below, false, 1), want));
 	cr_expect(eq(str, (char *)sb_real_path(real, "", path, true, 1), path));
 	sb_real_removed(real, "", path, 1);
-	sb_real_planted(real, path, NULL);
+	sb_real_linked(real, path, NULL);
 	cr_expect(eq(str, (char *)sb_real_path(real, "", below, false, 1), below));
 }
 
