@@ -82,7 +82,8 @@ static int make_directories(const char *dir, struct sb_err *err)
 		if (slash)
 			*slash = '\0';
 		if (mkdir(path, 0777) < 0 && errno != EEXIST)
-			return sb_fail(err, errno, "make directory '%s'", path);
+			return sb_fail(err, errno,
+				       "make directory '%s' (--out-dir names another place)", path);
 		if (!slash)
 			return 0;
 		*slash = '/';
@@ -139,7 +140,10 @@ static int make_temp(struct sb_site *site, struct sb_err *err)
 		if (mkdirat(site->parent, temp.s, 0700) < 0) {
 			if (errno == EEXIST)
 				continue;
-			return sb_fail(err, errno, "make a directory beside '%s'", site->shown);
+			return sb_fail(
+				err, errno,
+				"make a directory beside '%s' (--out-dir names another place)",
+				site->shown);
 		}
 		site->temp = sb_buf_steal(&temp);
 		site->fd = openat(site->parent, site->temp,

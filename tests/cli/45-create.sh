@@ -64,6 +64,7 @@ check "--exclude takes out" expect_status 0 create --name e --exclude '**/dir' -
 check "the whole directory" not_in_payload e proj/dir
 check "--include adds" expect_status 0 create --name i --include proj/made --from-trace t.trace
 check "what no trace would" in_payload i proj/made
+check "a place that is closed is told, and the remedy" expect_match "make directory '/proc/none' .--out-dir names another place.: " sidebundle create --name o --out-dir /proc/none --from-host ls
 check "two entries of one name" expect_status 2 create --name c --from-trace t.trace --from-trace t.trace
 check "unless one is renamed" expect_status 0 create --name c --from-trace t.trace --from-trace t.trace::entry=two
 check "one file for both" test b/c/bin/sh -ef b/c/bin/two
