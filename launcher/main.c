@@ -76,13 +76,17 @@ static int run(struct launch_request *request, struct sb_err *err)
 {
 	const char *asked = getenv("SIDEBUNDLE_RUN_MODE");
 	const char *by = asked && *asked ? "by SIDEBUNDLE_RUN_MODE" : "the bundle's own";
-	const struct launch_mode *mode;
+	const char *name = asked && *asked ? asked : request->plan->mode;
+	const struct launch_mode *mode = &launch_mode_inside;
 	struct sb_err why = SB_ERR_INIT;
 	struct utsname machine;
 	char cwd[PATH_MAX];
-	int rc =
-		launch_mode_choose(asked && *asked ? asked : request->plan->mode, &mode, &why, err);
+	int rc = 0;
 
+	if (strcmp(name, launch_mode_host.name) != 0 && launch_is_inside(request))
+		by = "the view is there";
+	else
+		rc = launch_mode_choose(name, &mode, &why, err);
 	if (rc < 0)
 		return rc;
 	/* Deleted, or outside of our root: "(unreachable)/...". */

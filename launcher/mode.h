@@ -33,6 +33,14 @@ enum { LAUNCH_NOT_FOUND = SB_ESAID + 100, LAUNCH_NOT_RUNNABLE };
 
 extern const struct launch_mode launch_mode_namespace, launch_mode_bwrap, launch_mode_chroot,
 	launch_mode_host;
+/* What is taken in place of the other modes where launch_is_inside(); none to ask for. */
+extern const struct launch_mode launch_mode_inside;
+
+/*
+ * Whether "/" is a view already that this bundle's launcher made, and no other one is asked for: a
+ * program that starts itself by the name it was started by then finds what it wrote.
+ */
+bool launch_is_inside(const struct launch_request *request);
 
 /*
  * The mode of that name, or for "auto" the stricter of namespace and host that works here.

@@ -22,6 +22,7 @@ static int plan_view(const struct launch_request *request, struct launch_session
 {
 	const char *user = launch_variable(request, "LOGNAME");
 	const struct launch_view view = {
+		.bundle = request->bundle,
 		.payload = request->payload,
 		.machine = "",
 		.entry = request->entry,
@@ -38,23 +39,15 @@ static int plan_view(const struct launch_request *request, struct launch_session
 	return launch_view_plan(&view, &s->ops, &s->start, err);
 }
 
-int launch_session_plan(const struct launch_request *request, struct launch_session *ret,
-			struct sb_err *err)
+int launch_session_command(const struct launch_request *request, struct launch_session *ret,
+			   struct sb_err *err)
 {
 	const struct launch_entry *entry = request->entry;
-	const char *net = launch_variable(request, "SIDEBUNDLE_NET");
+	int rc = 0;
 
 	ret->mask = umask(0);
-	ret->own_net = net && *net ? strcmp(net, "0") == 0 : request->plan->net != NULL;
-	ret->places = (struct launch_places){
-		.writable = launch_variable(request, "SIDEBUNDLE_WRITABLE"),
-		.tmpdir = launch_variable(request, "TMPDIR"),
-		.cache = launch_variable(request, "XDG_CACHE_HOME"),
-		.home = launch_variable(request, "HOME"),
-	};
 	ret->file = launch_command_file(entry);
-	int rc = plan_view(request, ret, err);
-	if (rc == 0 && sb_strings_add(&ret->argv, launch_command_name(entry, request->argv)) < 0)
+	if (sb_strings_add(&ret->argv, launch_command_name(entry, request->argv)) < 0)
 		rc = sb_fail(err, ENOMEM, "copy the arguments");
 	if (rc == 0)
 		rc = launch_command_args(entry, request->argv, &ret->argv, err);
@@ -62,6 +55,22 @@ int launch_session_plan(const struct launch_request *request, struct launch_sess
 		rc = launch_command_env(request->plan, entry, request->environment, false,
 					&ret->path, &ret->environment, err);
 	return rc;
+}
+
+int launch_session_plan(const struct launch_request *request, struct launch_session *ret,
+			struct sb_err *err)
+{
+	const char *net = launch_variable(request, "SIDEBUNDLE_NET");
+	int rc = launch_session_command(request, ret, err);
+
+	ret->own_net = net && *net ? strcmp(net, "0") == 0 : request->plan->net != NULL;
+	ret->places = (struct launch_places){
+		.writable = launch_variable(request, "SIDEBUNDLE_WRITABLE"),
+		.tmpdir = launch_variable(request, "TMPDIR"),
+		.cache = launch_variable(request, "XDG_CACHE_HOME"),
+		.home = launch_variable(request, "HOME"),
+	};
+	return rc < 0 ? rc : plan_view(request, ret, err);
 }
 
 int launch_session_exec(const struct launch_request *request, struct launch_session *session,

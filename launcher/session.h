@@ -35,6 +35,9 @@ struct launch_session {
 /* Of the caller's environment; NULL where it is not set. */
 const char *launch_variable(const struct launch_request *request, const char *name);
 
+/* Only what is to be executed: for who shows nothing, and sets `start` itself. */
+int launch_session_command(const struct launch_request *request, struct launch_session *ret,
+			   struct sb_err *err);
 int launch_session_plan(const struct launch_request *request, struct launch_session *ret,
 			struct sb_err *err);
 /* Goes to the start and becomes the program; returns as launch_mode.run does. */

@@ -10,7 +10,8 @@
 #include "launcher/plan.h"
 
 struct launch_view {
-	const char *payload; /* its path on this machine */
+	const char *bundle;  /* its path on this machine */
+	const char *payload; /* likewise */
 	const char *machine; /* "" for this one; elsewhere in tests */
 	const struct launch_entry *entry;
 	const struct launch_plan *plan;
@@ -26,6 +27,14 @@ struct launch_view {
 /* Adds to *ops; sets *ret_start to the directory to start in, a path inside the payload. */
 int launch_view_plan(const struct launch_view *view, struct launch_ops *ops,
 		     struct sb_buf *ret_start, struct sb_err *err);
+
+/*
+ * In a view, a link that holds what launch_view_mark() makes of the bundle that it shows: not the
+ * same of another one that has taken its name since.
+ */
+#define LAUNCH_VIEW_MARK "/dev/.bundle"
+int launch_view_mark(const char *bundle, const char *payload, struct sb_buf *ret,
+		     struct sb_err *err);
 
 /* The parts, in their order; each adds to *ops. */
 int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err);

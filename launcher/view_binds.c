@@ -110,10 +110,12 @@ static int choose_roots(const struct launch_view *view, struct roots *ret, struc
 		bind = "bundle";
 	else if (view->plan && view->plan->home)
 		bind = "cwd:tmp:bundle";
-
+	/* Programs start themselves by the name they were started by, which is the launcher's. */
+	if (!view->bind && !view->entry->cwd)
+		rc = add_root(ret, view->bundle, view->bundle, NULL, err);
 	ret->words = strdup(bind);
-	if (!ret->words)
-		return sb_fail(err, ENOMEM, "read SIDEBUNDLE_BIND");
+	if (rc == 0 && !ret->words)
+		rc = sb_fail(err, ENOMEM, "read SIDEBUNDLE_BIND");
 	for (char *next = ret->words, *word; rc == 0 && (word = strsep(&next, ":"));)
 		rc = add_word(view, ret, word, err);
 	if (rc == 0 && ret->count)

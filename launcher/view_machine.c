@@ -1,5 +1,6 @@
 /* What every machine has its own of: processes, devices, names of users and hosts. */
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,6 +96,18 @@ static bool lives_in_shm(const struct launch_view *view)
 				     (view->home && sb_path_below(view->home, "/dev/shm")));
 }
 
+int launch_view_mark(const char *bundle, const char *payload, struct sb_buf *ret,
+		     struct sb_err *err)
+{
+	struct stat st;
+
+	if (stat(payload, &st) < 0)
+		return sb_fail(err, errno, "look at the payload '%s'", payload);
+	return sb_buf_printf(ret, "%ju %s", (uintmax_t)st.st_ino, bundle) < 0
+		       ? sb_fail(err, ENOMEM, "mark the view")
+		       : 0;
+}
+
 int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
 {
 	static const char *const nodes[] = {"/dev/null",   "/dev/zero",	   "/dev/full",
@@ -109,6 +122,7 @@ int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, 
 	struct launch_op dev = {.kind = LAUNCH_TMPFS, .mode = 0755, .dest = (char *)"/dev"};
 	struct launch_op dir = {.kind = LAUNCH_DIR, .mode = 01777, .dest = (char *)"/dev/shm"};
 	struct launch_op shm = {.kind = LAUNCH_BIND, .optional = true};
+	auto_buf mark = SB_BUF_INIT;
 	int rc = launch_view_add(view, ops, &proc, err);
 
 	if (rc >= 0)
@@ -119,6 +133,10 @@ int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, 
 			rc = add_file(view, ops, LAUNCH_BIND, nodes[i], err);
 	for (size_t i = 0; i < sizeof links / sizeof *links && rc >= 0; i++)
 		rc = add_link(view, ops, links[i][0], links[i][1], err);
+	if (rc >= 0)
+		rc = launch_view_mark(view->bundle, view->payload, &mark, err);
+	if (rc >= 0)
+		rc = add_link(view, ops, mark.s, LAUNCH_VIEW_MARK, err);
 	if (rc >= 0)
 		rc = add_terminals(view, ops, err);
 	if (rc >= 0)

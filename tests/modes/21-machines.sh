@@ -147,4 +147,17 @@ crowd() {
 	return $bad
 }
 mode_check "many of them at once" crowd
+# Where none of the user's folders is, in its own view; it finds there what was written by the first.
+again="mount --bind \"\$1\" /mnt && cd / && SIDEBUNDLE_VERBOSE= exec /mnt/bin/sh -c"
+mode_check "by its own name, wherever it lies" fine elsewhere "$again '/mnt/bin/sh -c \"$said\"'"
+if [ "$SB_MODE" != host ]; then
+	mode_check "with what it wrote" fine elsewhere "$again 'echo fine >/made; /mnt/bin/sh -c \"cat /made; exit 7\"'"
+	mode_check "as verbose says" expect_match "$SB_MODE mode.*
+sidebundle: inside mode" elsewhere "SIDEBUNDLE_VERBOSE=1; export SIDEBUNDLE_VERBOSE; ${again/SIDEBUNDLE_VERBOSE=/} '/mnt/bin/sh -c : 2>&1' 2>&1"
+	mode_check "a view of its own, for who asks for one" fine elsewhere \
+		"$again 'echo x >/made; SIDEBUNDLE_BIND=cwd SIDEBUNDLE_RUN_MODE=namespace /mnt/bin/sh -c \"test -e /made || echo fine; exit 7\"'"
+	replaced="echo x >/made; \$box mv b old && \$box cp -a old b && SIDEBUNDLE_RUN_MODE=namespace $path -c 'test -e /made || echo fine; exit 7'"
+	mode_check "and where another bundle has taken its name" fine inside env "box=$box" b/bin/sh -c "$replaced"
+	rm -rf old
+fi
 mode_check "nothing stays behind" nothing_left

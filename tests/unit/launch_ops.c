@@ -27,6 +27,7 @@ static void set_up(void)
 	      "&& ln -s usr/lib payload/lib && echo root:x:0:0::/root:/bin/sh >machine/etc/passwd");
 	entry = (struct launch_entry){.name = "e", .exec = "/bin/e"};
 	view = (struct launch_view){
+		.bundle = top,
 		.payload = payload,
 		.machine = machine,
 		.entry = &entry,
