@@ -68,10 +68,10 @@ static bool is_little_later(uint32_t a, uint32_t b)
 }
 
 /*
- * When it was written. In a chunk they are in order, whatever processors' counters say of each
- * other; and so are an exec and the hello of the image that it made.
+ * When it was written. Whatever processors' counters say of each other, a hello comes after the
+ * exec that made its image.
  */
-static uint32_t tick_of(struct sb_collector *c, struct chunk *k, const struct sb_rec *rec)
+static uint32_t tick_of(struct sb_collector *c, const struct chunk *k, const struct sb_rec *rec)
 {
 	uint32_t tick = rec->tick ? rec->tick : k->tick ? k->tick : c->tick;
 	uint64_t place = rec->kind == SB_REC_HELLO && rec->dirfd != 1 ? rec->arg : 0;
@@ -84,6 +84,14 @@ static uint32_t tick_of(struct sb_collector *c, struct chunk *k, const struct sb
 		if (exec->tick && is_little_later(exec->tick, tick))
 			tick = exec->tick;
 	}
+	return tick;
+}
+
+/* As above, and what is behind another record of its chunk comes after that one. */
+static uint32_t next_tick(struct sb_collector *c, struct chunk *k, const struct sb_rec *rec)
+{
+	uint32_t tick = tick_of(c, k, rec);
+
 	if (k->tick && is_little_later(k->tick, tick))
 		tick = k->tick;
 	return c->tick = k->tick = tick;
@@ -122,7 +130,7 @@ static void find_new(struct sb_collector *c, struct chunk *k)
 			return;
 		}
 		if (word & SB_REC_DONE)
-			put_ready(c, k, k->cursor, tick_of(c, k, rec));
+			put_ready(c, k, k->cursor, next_tick(c, k, rec));
 		else if (!collect_come_back(k, k->cursor))
 			sb_sink_lost(c->sink, 1);
 		k->cursor += size;
@@ -136,7 +144,7 @@ void collect_find(struct sb_collector *c, struct chunk *k)
 		return;
 	size_t before = k->unfinished_count, waiting = 0;
 	find_new(c, k);
-	/* What they refer to may be among the new ones. */
+	/* What they refer to may be among the new ones, which came later all the same. */
 	for (size_t i = 0; i < before; i++) {
 		const struct sb_rec *rec = collect_at(k, k->unfinished[i]);
 

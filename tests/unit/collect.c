@@ -313,3 +313,35 @@ Test(collect, stale_logs)
 	cr_assert(strchr(sb_log_modules(other), ' ') == NULL);
 	sb_log_free(other);
 }
+
+/* What was not complete when it was come by is no later for that than what stands behind it. */
+Test(collect, hello_after_an_exec_that_was_come_back_to)
+{
+	struct writer parent = claim(0, getpid());
+	struct sb_rec *exec;
+
+	put(&parent, &(struct sb_rec){.kind = SB_REC_HELLO, .strings = 1, .tick = 10}, TEXT("/"));
+	exec = put(
+		&parent,
+		&(struct sb_rec){
+			.kind = SB_EXEC, .strings = 255, .outcome = SB_OUTCOME_PENDING, .tick = 20},
+		TEXT("/bin/second"));
+	exec->word &= ~SB_REC_DONE;
+	sb_collector_poll(collector);
+	exec->word |= SB_REC_DONE;
+	struct writer child = claim(0, getpid());
+	put(&child,
+	    &(struct sb_rec){.kind = SB_REC_HELLO,
+			     .strings = 1,
+			     .tick = 30,
+			     .arg = SB_PLACE(parent.number,
+					     (uint32_t)((char *)exec - (char *)parent.chunk))},
+	    TEXT("/"));
+	put(&parent, &(struct sb_rec){.kind = SB_OPEN, .strings = 1, .tick = 40}, TEXT("/a"));
+	struct sb_trace *t = finish();
+	cr_assert(eq(u64, blind_count(t, SB_BLIND_SILENT), 0));
+	cr_assert(eq(sz, t->process_count, 2));
+	cr_expect(eq(str, (char *)t->processes[1].exe, "/bin/second"));
+	cr_expect(eq(i64, t->processes[1].parent, 0));
+	sb_trace_free(t);
+}
