@@ -64,6 +64,8 @@ static int mark(int fd, const char *path, struct sb_err *err)
 int launch_layer_claim(struct launch_layer *layer, const struct launch_places *places,
 		       struct sb_err *err)
 {
+	char path[PATH_MAX];
+
 	layer->payload_fd = open(layer->payload, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (layer->payload_fd < 0)
 		return sb_fail(err, errno, "open the payload '%s'", layer->payload);
@@ -71,9 +73,9 @@ int launch_layer_claim(struct launch_layer *layer, const struct launch_places *p
 		return 0;
 	if (mkdir(places->writable, 0700) < 0 && errno != EEXIST)
 		return sb_fail(err, errno, "SIDEBUNDLE_WRITABLE: make '%s'", places->writable);
-	auto_free char *path = realpath(places->writable, NULL);
-	auto_fd int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fd < 0)
+	/* Its real path; DIR becomes the current directory in any case. */
+	auto_fd int fd = open(places->writable, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fchdir(fd) < 0 || !getcwd(path, sizeof path))
 		return sb_fail(err, errno, "SIDEBUNDLE_WRITABLE: open '%s'", places->writable);
 	int rc = lock(fd);
 	if (rc == -EWOULDBLOCK)

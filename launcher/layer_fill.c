@@ -129,7 +129,8 @@ static int make_link(const struct launch_layer *layer, const struct launch_op *o
 	struct stat st;
 	int rc;
 
-	if (payload_stat(layer, op->dest, &st))
+	/* An empty file is a place to mount on. */
+	if (payload_stat(layer, op->dest, &st) && !(S_ISREG(st.st_mode) && st.st_size == 0))
 		return 0;
 	rc = make_parent(layer, op->dest, err);
 	if (rc == 0 && symlinkat(op->source, layer->upper, launch_inside(op->dest)) < 0 &&

@@ -1,5 +1,6 @@
 /* What every machine has its own of: processes, devices, names of users and hosts. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,16 +219,51 @@ static int add_passwd(const struct launch_view *view, struct launch_ops *ops, st
 	return add_text(view, ops, "/etc/passwd", text.s, err);
 }
 
+/*
+ * Mostly a link: the time zone's name is what it holds, and programs read it. The payload need not
+ * have that zone. UTC goes without its name: what programs take for a zone without one is that.
+ */
+static int add_localtime(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
+{
+	static const char dest[] = "/etc/localtime", utc[] = "UTC";
+	struct launch_op link = {.kind = LAUNCH_LINK, .point = true, .dest = (char *)dest};
+	struct launch_op file = {.kind = LAUNCH_FILE, .point = true};
+	struct launch_op bind = {.kind = LAUNCH_SHOW, .optional = true};
+	auto_buf theirs = SB_BUF_INIT, ours = SB_BUF_INIT, zone = SB_BUF_INIT;
+	char target[PATH_MAX];
+	struct stat st;
+
+	if (sb_in_root(&theirs, view->machine, dest) < 0 ||
+	    sb_in_root(&ours, view->payload, dest) < 0)
+		return sb_fail(err, ENOMEM, "find the time zone");
+	ssize_t n = readlink(theirs.s, target, sizeof target - 1);
+	bool named = n > 3 && memcmp(target + n - 3, utc, 3) != 0;
+	/* A bundle that was told to have one of its own shows it where there is none here. */
+	if (!named || (lstat(ours.s, &st) == 0 && st.st_size > 0))
+		return add_file(view, ops, LAUNCH_SHOW, dest, err);
+	target[n] = '\0';
+	if (sb_path_absolute(&zone, "/etc", target) < 0)
+		return sb_fail(err, ENOMEM, "find the time zone");
+	link.source = target;
+	file.dest = bind.source = bind.dest = zone.s;
+	int rc = launch_view_add(view, ops, &link, err);
+	if (rc >= 0)
+		rc = launch_view_add(view, ops, &file, err);
+	return rc < 0 ? rc : launch_view_add(view, ops, &bind, err);
+}
+
 int launch_view_files(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
 {
 	static const char *const files[] = {"/etc/resolv.conf", "/etc/hostname", "/etc/group",
-					    "/etc/localtime",	"/etc/timezone", "/etc/machine-id"};
+					    "/etc/timezone", "/etc/machine-id"};
 	int rc = add_passwd(view, ops, err);
 
 	if (rc >= 0 && is_type(view, "/etc/hosts", S_IFREG, true))
 		rc = add_file(view, ops, LAUNCH_SHOW, "/etc/hosts", err);
 	else if (rc >= 0)
 		rc = add_text(view, ops, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n", err);
+	if (rc >= 0 && is_type(view, "/etc/localtime", S_IFREG, true))
+		rc = add_localtime(view, ops, err);
 	for (size_t i = 0; i < sizeof files / sizeof *files && rc >= 0; i++)
 		if (is_type(view, files[i], S_IFREG, true))
 			rc = add_file(view, ops, LAUNCH_SHOW, files[i], err);

@@ -13,6 +13,7 @@ plan arg sh
 entry_with_libs cat "$(command -v cat)"
 command -v bwrap >/dev/null && entry_with_libs bwrap "$(command -v bwrap)"
 end_bundle
+export box
 said='echo fine; exit 7'
 fine() { # COMMAND...: prints what it is to, and ends so
 	local out status=0
@@ -70,6 +71,10 @@ no_hosts() {
 		exec \"\$1/bin/sh\" -c '$said'"
 }
 mode_check "with links in /etc that lead nowhere" fine no_hosts
+zone='mount -t tmpfs t /etc && mount -t tmpfs t /srv && mkdir -p /srv/zoneinfo/Mars && echo fine >/srv/zoneinfo/Mars/Base &&
+	ln -s ../srv/zoneinfo/Mars/Base /etc/localtime && exec "$1/bin/sh" -c'
+mode_check "a time zone's name" expect_output ../srv/zoneinfo/Mars/Base elsewhere "$zone '\$box readlink /etc/localtime'"
+mode_check "and the zone" fine elsewhere "$zone 'cat /etc/localtime; exit 7'"
 few_devices='mkdir d && mount -t tmpfs t d && for n in null zero; do touch d/$n && mount --bind /dev/$n d/$n || exit 1; done &&
 	mount -n --move d /dev && rmdir d'
 mode_check "without terminals and /dev/shm" fine elsewhere "$few_devices && exec \"\$1/bin/sh\" -c '$said'"
@@ -157,7 +162,7 @@ sidebundle: inside mode" elsewhere "SIDEBUNDLE_VERBOSE=1; export SIDEBUNDLE_VERB
 	mode_check "a view of its own, for who asks for one" fine elsewhere \
 		"$again 'echo x >/made; SIDEBUNDLE_BIND=cwd SIDEBUNDLE_RUN_MODE=namespace /mnt/bin/sh -c \"test -e /made || echo fine; exit 7\"'"
 	replaced="echo x >/made; \$box mv b old && \$box cp -a old b && SIDEBUNDLE_RUN_MODE=namespace $path -c 'test -e /made || echo fine; exit 7'"
-	mode_check "and where another bundle has taken its name" fine inside env "box=$box" b/bin/sh -c "$replaced"
+	mode_check "and where another bundle has taken its name" fine inside b/bin/sh -c "$replaced"
 	rm -rf old
 fi
 mode_check "nothing stays behind" nothing_left
