@@ -256,17 +256,17 @@ void sb_libctext_give_back(void)
 	now.part = NULL;
 }
 
-/* The file lies beside the log. */
-static long open_file(const struct sb_recorder *st)
+/* A file, or a link to one, lies beside the log. */
+static long open_file(const struct sb_recorder *st, const char *name)
 {
 	size_t len = (size_t)(sb_basename(st->log_path) - st->log_path), at = 0;
-	size_t size = len + sizeof(SB_LIBCTEXT_NAME);
+	size_t size = len + sizeof(SB_LIBCTEXT_DISK);
 	/* As much as it takes: one more page of the stack would be a page fault. */
 	char *path = __builtin_alloca(size);
 
 	(void)sb_put(path, size, &at, st->log_path, len);
-	(void)sb_puts(path, size, &at, SB_LIBCTEXT_NAME);
-	return sb_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	(void)sb_puts(path, size, &at, name);
+	return sb_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
 }
 
 static uint64_t text_size(const struct link_map *map)
@@ -320,6 +320,20 @@ static bool take(const struct link_map *map, long fd)
 	return true;
 }
 
+static bool take_from(const struct link_map *map, uint32_t where, const char *name)
+{
+	long fd;
+	bool taken;
+
+	if (!(sb_load(&sb_self()->log->libctext) & where))
+		return false;
+	fd = open_file(sb_self(), name);
+	taken = fd >= 0 && fits(map, fd) && take(map, fd);
+	if (fd >= 0)
+		(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	return taken;
+}
+
 /* Another libc, or none of its text to be had: once more with the preload, now and from now on. */
 static void again_with_preload(void)
 {
@@ -348,8 +362,6 @@ static void again_with_preload(void)
 void sb_libctext_opened(const struct link_map *map)
 {
 	const char *base = sb_basename(map->l_name);
-	long fd;
-	bool taken;
 
 	if (!now.part || now.base)
 		return;
@@ -359,11 +371,8 @@ void sb_libctext_opened(const struct link_map *map)
 	}
 	if (!sb_streq(base, LIBC))
 		return;
-	fd = open_file(sb_self());
-	taken = fd >= 0 && fits(map, fd) && take(map, fd);
-	if (fd >= 0)
-		(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
-	if (!taken)
+	if (!take_from(map, SB_LIBCTEXT_ON_DISK, SB_LIBCTEXT_DISK) &&
+	    !take_from(map, SB_LIBCTEXT_BESIDE, SB_LIBCTEXT_NAME))
 		again_with_preload();
 }
 

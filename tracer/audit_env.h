@@ -26,7 +26,7 @@ int sb_audit_modules(const char *who, const char *libexec, struct sb_buf *ret, s
  * Makes a text for libc beside the log, where that can be: one module then does for two. True: in
  * it fstat makes the call *ret_quiet, which names nothing, and nobody tells of it.
  */
-bool sb_audit_text(struct sb_log_file *log, struct sb_quiet *ret_quiet);
+bool sb_audit_text(struct sb_log_file *log, struct sb_sink *sink, struct sb_quiet *ret_quiet);
 /*
  * Fills *ret, and tells the sink what the kernel will do: the exec of the program, and of each
  * interpreter that its first line names; and the blind spot, where it is one. `guarded`: that is

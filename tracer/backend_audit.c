@@ -92,7 +92,7 @@ static int start(struct audit *a, struct sb_err *err)
 	if (rc < 0)
 		return rc;
 	sb_sink_hide(a->sink, sb_log_dir(a->log));
-	(void)sb_audit_text(a->log, &quiet);
+	(void)sb_audit_text(a->log, a->sink, &quiet);
 	sb_sink_hide(a->sink, modules.s);
 	rc = sb_audit_plan(a->spec, a->log, a->sink, false, &a->plan, err);
 	if (rc == 0)

@@ -150,7 +150,7 @@ static int prepare(struct hybrid *h, struct sb_err *err)
 	if (rc < 0)
 		return rc;
 	sb_sink_hide(h->sink, sb_log_dir(h->log));
-	if (sb_audit_text(h->log, &quiet))
+	if (sb_audit_text(h->log, h->sink, &quiet))
 		guard.quiet = &quiet;
 	sb_sink_hide(h->sink, modules.s);
 	if (sb_buf_printf(&h->module, "%s/" SB_AUDIT_NAME, sb_log_modules(h->log)) < 0)

@@ -5,7 +5,9 @@
  *
  * The collector makes it of the libc that it runs with itself (tracer/retext.h), as a file beside
  * the log: SB_LIBCTEXT_NAME, the text first, in whole pages, then one struct sb_libctext. The audit
- * module maps it where a program's libc is that very one (auditor/libctext.h).
+ * module maps it where a program's libc is that very one (auditor/libctext.h). A file system on a
+ * disk keeps a file in larger pieces of memory than a tmpfs does, and the kernel maps them faster:
+ * SB_LIBCTEXT_DISK is a link to another copy on one, where there is one.
  *
  * The jumps end in a few stubs behind the text's last function, and these jump on to where the
  * pointers say that stand behind libc's variables, in the rest of their last page. Each process
@@ -25,9 +27,18 @@
 #include <stdint.h>
 
 #define SB_LIBCTEXT_NAME     "libc"
+#define SB_LIBCTEXT_DISK     "libc.disk"
+#define SB_LIBCTEXT_PREFIX   "sidebundle-libc-"	   /* what it leads to is called */
 #define SB_LIBCTEXT_MAGIC    0x31545854434c4953ull /* "SILCTXT1" */
 #define SB_LIBCTEXT_SITES    96u
 #define SB_LIBCTEXT_IDENTITY 1024u /* bytes from libc's beginning: headers, and the build id */
+
+/* Bits of the log's header. Who finds none is as if there were no such file. */
+enum sb_libctext_at {
+	SB_LIBCTEXT_BESIDE = 1,
+	SB_LIBCTEXT_ON_DISK =
+		2, /* looked for first: a tracee may not see it, and the log all the same */
+};
 
 /* The pointers, in this order. */
 enum sb_libctext_slot {

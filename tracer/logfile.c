@@ -81,6 +81,22 @@ static unsigned long long room_in(const char *dir)
 
 /* --- what a killed run left ------------------------------------------------------------------ */
 
+/* The text of libc, wherever it lies: where the link leads to nothing of its name, that is left. */
+static void remove_text(int dir)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t n = readlinkat(dir, SB_LIBCTEXT_DISK, target, sizeof target - 1);
+
+	target[n > 0 ? n : 0] = '\0';
+	const char *slash = strrchr(target, '/');
+	if (slash && strncmp(slash + 1, SB_LIBCTEXT_PREFIX, strlen(SB_LIBCTEXT_PREFIX)) == 0 &&
+	    lstat(target, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+		(void)unlink(target);
+	(void)unlinkat(dir, SB_LIBCTEXT_DISK, 0);
+	(void)unlinkat(dir, SB_LIBCTEXT_NAME, 0);
+}
+
 /* Removes `name` in `parent` if it is ours and nobody holds its lock. */
 static void remove_stale(int parent, const char *name)
 {
@@ -96,7 +112,7 @@ static void remove_stale(int parent, const char *name)
 	(void)unlinkat(dir, "log", 0);
 	(void)unlinkat(dir, "new", 0);
 	(void)unlinkat(dir, "modules", 0);
-	(void)unlinkat(dir, SB_LIBCTEXT_NAME, 0);
+	remove_text(dir);
 	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
 		sb_log(SB_LOG_INFO, "removed the log of a killed run: %s", name);
 }
@@ -280,13 +296,14 @@ void sb_log_free(struct sb_log_file *log)
 	if (!log)
 		return;
 	if (log->dir.s) {
-		auto_buf modules = SB_BUF_INIT, text = SB_BUF_INIT;
+		auto_buf modules = SB_BUF_INIT;
+		auto_fd int dir = open(log->dir.s, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		/* What cannot be removed, the next run will find by its lock. */
 		if (log->path.s)
 			(void)unlink(log->path.s);
-		if (sb_buf_printf(&text, "%s/" SB_LIBCTEXT_NAME, log->dir.s) == 0)
-			(void)unlink(text.s);
+		if (dir >= 0)
+			remove_text(dir);
 		if (sb_buf_printf(&modules, "%s/modules", log->dir.s) == 0)
 			(void)unlink(modules.s);
 		(void)rmdir(log->dir.s);

@@ -15,8 +15,9 @@
 int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err *err);
 
 /*
- * Makes the file in `dir`, of the libc that this process runs with, and tries whether it may be
- * executed there; *ret_table says what is in it. Not 0: it is of no use, and is removed with the
- * log.
+ * Makes the file in `dir` and, with a link to it in `dir`, on a disk, of the libc that this process
+ * runs with, and tries whether it may be executed there; *ret_table says what is in it. What it
+ * returns is of enum sb_libctext_at. -errno: it is of no use; either way it is removed with the
+ * log (tracer/logfile.h).
  */
 int sb_retext_file(const char *dir, struct sb_libctext *ret_table, struct sb_err *err);

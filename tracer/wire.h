@@ -126,7 +126,7 @@ struct sb_log_header {
 	/* Raised before each exec that is made from the page: the guard is not told of it; atomic.
 	 */
 	uint64_t execs;
-	uint32_t libctext; /* there is a text for libc beside the log: see libctext.h */
+	uint32_t libctext; /* enum sb_libctext_at: where there is a text for libc */
 	uint32_t pad2_;
 	uint64_t starved; /* `allocated` when waiting for more was given up, plus one; atomic */
 	uint64_t reserved_[4];

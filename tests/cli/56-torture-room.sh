@@ -20,9 +20,9 @@ in_shm() {
 full() { FILL=1 in_shm size=1m "$@"; }
 small() { in_shm size=4m "$@"; }
 noexec() { in_shm size=1g,noexec "$@"; }
-# Debug output of a trace where nothing in /dev/shm may be executed.
+# Debug output of a trace where nothing in /dev/shm may be executed, and no disk has room.
 noexec_says() {
-	unshare -rm bash -c 'mount -t tmpfs -o size=1g,noexec none /dev/shm && sidebundle --log-level debug trace -b audit -o says.trace true'
+	unshare -rm bash -c 'mount -t tmpfs -o size=1g,noexec none /dev/shm && mount -t tmpfs none /var/tmp && sidebundle --log-level debug trace -b audit -o says.trace true'
 }
 read_only() { READ_ONLY=1 in_shm size=1m "$@"; }
 missing() {

@@ -110,7 +110,7 @@ _capture() { # PREFIX COMMAND...
 
 # No log of ours is left that nobody holds any more: those of cases that run beside this one are locked.
 no_stale_log() {
-	local dir
+	local dir text
 	for dir in /dev/shm/sidebundle-log-* /var/tmp/sidebundle-log-* "$TMPDIR"/sidebundle-log-*; do
 		# One that is being made or removed right now is neither locked nor left behind.
 		for _ in 1 2 3 4; do
@@ -118,6 +118,15 @@ no_stale_log() {
 			sleep 0.2
 		done
 		echo "left behind: $dir"
+		return 1
+	done
+	for text in /var/tmp/sidebundle-libc-*; do
+		for _ in 1 2 3 4; do
+			[ -O "$text" ] && [ -z "$(find /dev/shm/sidebundle-log-* /var/tmp/sidebundle-log-* "$TMPDIR"/sidebundle-log-* \
+				-lname "$text" 2>/dev/null)" ] || continue 2
+			sleep 0.2
+		done
+		echo "left behind: $text"
 		return 1
 	done
 }

@@ -20,10 +20,12 @@ TRACE_OPTIONS=()
 : "${SB_BACKEND:=audit}"
 BLIND=$SB_TESTS/conformance/blind/$SB_BACKEND
 
+# What a process's maps call libc's text, where it is the trace's: in memory, or on a disk.
+TEXT='/sidebundle-\(log-[^/]*/libc\|libc-[^/]*\)'
 # What runs the rest of its command line as if libc's text could not be replaced: with both modules.
 # shellcheck disable=SC2016 # for another shell
-WITHOUT_TEXT=(sh -c 'rm -f "$(sed -n "s,.* \(/.*/sidebundle-log-[^/]*/libc\)\$,\1,p" /proc/self/maps |
-	head -n 1)"; exec "$@"' -)
+WITHOUT_TEXT=(sh -c 'log=$(sed -n "s,.* \(/.*/sidebundle-log-[^/]*\)/log\$,\1,p" /proc/self/maps | head -n 1)
+	rm -f "$(readlink "${log:+$log/libc.disk}")" "${log:+$log/libc}" "${log:+$log/libc.disk}"; exec "$@"' -)
 
 under() { # ROOT COMMAND...
 	local root=$1 lib=$SB_ROOTS/$1/lib/x86_64-linux-gnu PATH=$PWD/under.$1:$PATH

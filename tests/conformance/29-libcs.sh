@@ -11,7 +11,7 @@ mapped() { # FILE, at the end of a line of `maps`
 }
 one_module() { # PROGRAM
 	sidebundle --log-level debug trace -b "$SB_BACKEND" -o maps.trace -- "$1" >maps 2>maps.log &&
-		mapped '/sidebundle-log-[^/]*/libc' && ! mapped /sidebundle-preload.so || { cat maps.log; return 1; }
+		mapped "$TEXT" && ! mapped /sidebundle-preload.so || { cat maps.log; return 1; }
 }
 with() { # ROOT
 	local lib=$SB_ROOTS/$1/lib/x86_64-linux-gnu d name cc

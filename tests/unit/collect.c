@@ -282,6 +282,45 @@ Test(collect, storage)
 	sb_trace_free(finish());
 }
 
+/* Of a run that is killed: the name of its log's directory in trace_path, and in it a link. */
+static void leave_log(const char *text)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_log_file *left;
+	char link[256];
+
+	if (sb_log_make("/modules", &left, &err) < 0)
+		_exit(1);
+	int fd = open(trace_path, O_WRONLY | O_TRUNC);
+	dprintf(fd, "%s", sb_log_dir(left));
+	(void)snprintf(link, sizeof link, "%s/" SB_LIBCTEXT_DISK, sb_log_dir(left));
+	_exit(symlink(text, link) < 0);
+}
+
+/* A file on a disk goes with its log, where it is one that a run makes. */
+Test(collect, stale_text)
+{
+	const char *const names[] = {SB_LIBCTEXT_PREFIX "abcdef", "own"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sb_err err = SB_ERR_INIT;
+		struct sb_log_file *other;
+		char text[128];
+		int status;
+
+		(void)snprintf(text, sizeof text, "%s/%s", dir, names[i]);
+		close(open(text, O_WRONLY | O_CREAT, 0600));
+		pid_t pid = fork();
+		if (pid == 0)
+			leave_log(text);
+		waitpid(pid, &status, 0);
+		cr_assert(eq(int, status, 0));
+		cr_assert(eq(int, sb_log_make("/modules", &other, &err), 0));
+		sb_log_free(other);
+		cr_expect(eq(int, access(text, F_OK), i == 0 ? -1 : 0), "%s", text);
+	}
+}
+
 /* What a killed run left behind goes; what a living one holds stays. */
 Test(collect, stale_logs)
 {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tracer/collect.h"
+#include "tracer/libctext.h"
 #include "tracer/logfile.h"
 #include "tracer/sink.h"
 #include "tracer/trace.h"
