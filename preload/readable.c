@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "preload/arch.h"
+#include "preload/str.h"
 
 #define PAGE  4096ul
 #define KNOWN 16
@@ -27,15 +28,18 @@ static bool is_there(struct pages *pages, uintptr_t at)
 	return true;
 }
 
+/* Where it ends matters only where it may go on in another page. */
 static bool string_is_there(struct pages *pages, const char *s, size_t most)
 {
-	for (size_t i = 0; i < most; i++) {
-		if ((!i || !((uintptr_t)(s + i) % PAGE)) && !is_there(pages, (uintptr_t)(s + i)))
-			return false;
-		if (!s[i])
-			break;
+	while (is_there(pages, (uintptr_t)s)) {
+		size_t room = PAGE - (uintptr_t)s % PAGE;
+
+		if (most <= room || sb_strnlen(s, room) < room)
+			return true;
+		s += room;
+		most -= room;
 	}
-	return true;
+	return false;
 }
 
 bool sb_readable_list(char *const *list, size_t most)

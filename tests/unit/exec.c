@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "preload/arch.h"
 #include "preload/exec.h"
 #include "preload/inspect.h"
+#include "preload/readable.h"
 #include "tests/unit/mini_elf.h"
 #include "tests/unit/tracee.h"
 
@@ -284,6 +286,40 @@ Test(exec, bad_pointers_are_the_kernels_to_refuse)
 	cr_expect(eq(int, (int)sb_execveat(AT_FDCWD, (const char *)8, program_argv, NULL, 0),
 		     -EFAULT));
 	cr_expect(tracee_find(SB_EXEC, 0, NULL, 0) == NULL);
+}
+
+static int readable(char *s, size_t most)
+{
+	char *list[] = {s, NULL};
+
+	return sb_readable_list(list, most);
+}
+
+/* Two pages, of which the second cannot be read; strings that end, or do not, where it begins. */
+Test(exec, lists_are_read_as_far_as_they_go)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *area =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char **end = (char **)(area + page);
+
+	cr_assert(ne(ptr, area, MAP_FAILED));
+	cr_assert(eq(int, mprotect(area + page, page, PROT_NONE), 0));
+	memcpy(area + page - 4, "abc", 4);
+	cr_expect(eq(int, readable(area + page - 4, 64), 1));
+	area[page - 1] = 'd';
+	cr_expect(eq(int, readable(area + page - 4, 4), 1));
+	cr_expect(eq(int, readable(area + page - 4, 5), 0));
+	cr_expect(eq(int, readable(area + page, 1), 0));
+	cr_expect(eq(int, readable((char *)8, 64), 0));
+	cr_expect(eq(int, sb_readable_list((char **)8, 64), 0));
+	cr_expect(eq(int, sb_readable_list(NULL, 64), 1));
+	end[-1] = NULL;
+	end[-2] = area;
+	cr_expect(eq(int, sb_readable_list(end - 2, 64), 1));
+	end[-1] = area;
+	cr_expect(eq(int, sb_readable_list(end - 2, 64), 0), "no NULL ends it");
+	cr_assert(eq(int, munmap(area, 2 * page), 0));
 }
 
 Test(exec, one_that_fails_is_told_with_its_errno)
