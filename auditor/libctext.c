@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "preload/around.h"
@@ -256,17 +257,45 @@ void sb_libctext_give_back(void)
 	now.part = NULL;
 }
 
-/* A file, or a link to one, lies beside the log. */
-static long open_file(const struct sb_recorder *st, const char *name)
+/* Whether it is our tracer's: where it lies, others may put theirs. */
+static bool is_its(const struct sb_recorder *st, long fd)
+{
+	struct stat file;
+
+	return sb_raw(SYS_fstat, fd, (long)&file, 0, 0, 0, 0) == 0 && S_ISREG(file.st_mode) &&
+	       !(file.st_mode & (S_IWGRP | S_IWOTH)) && file.st_uid == st->log->owner;
+}
+
+static long open_on_disk(const struct sb_recorder *st)
+{
+	const char *end = sb_basename(st->log_path) - 1, *from = end;
+	char path[sizeof(SB_LIBCTEXT_DISK) + 32];
+	size_t at = 0;
+	long fd;
+
+	while (from > st->log_path && from[-1] != '-')
+		from--;
+	(void)sb_puts(path, sizeof(path), &at, SB_LIBCTEXT_DISK);
+	if (!sb_put(path, sizeof(path), &at, from, (size_t)(end - from)))
+		return -ENAMETOOLONG;
+	fd = sb_raw(SYS_openat, AT_FDCWD, (long)path,
+		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0, 0, 0);
+	if (fd < 0 || is_its(st, fd))
+		return fd;
+	(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	return -EPERM;
+}
+
+static long open_beside(const struct sb_recorder *st)
 {
 	size_t len = (size_t)(sb_basename(st->log_path) - st->log_path), at = 0;
-	size_t size = len + sizeof(SB_LIBCTEXT_DISK);
+	size_t size = len + sizeof(SB_LIBCTEXT_NAME);
 	/* As much as it takes: one more page of the stack would be a page fault. */
 	char *path = __builtin_alloca(size);
 
 	(void)sb_put(path, size, &at, st->log_path, len);
-	(void)sb_puts(path, size, &at, name);
-	return sb_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
+	(void)sb_puts(path, size, &at, SB_LIBCTEXT_NAME);
+	return sb_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
 }
 
 static uint64_t text_size(const struct link_map *map)
@@ -320,18 +349,22 @@ static bool take(const struct link_map *map, long fd)
 	return true;
 }
 
-static bool take_from(const struct link_map *map, uint32_t where, const char *name)
+static bool take_from(const struct link_map *map, long fd)
 {
-	long fd;
-	bool taken;
+	bool taken = fd >= 0 && fits(map, fd) && take(map, fd);
 
-	if (!(sb_load(&sb_self()->log->libctext) & where))
-		return false;
-	fd = open_file(sb_self(), name);
-	taken = fd >= 0 && fits(map, fd) && take(map, fd);
 	if (fd >= 0)
 		(void)sb_raw(SYS_close, fd, 0, 0, 0, 0, 0);
 	return taken;
+}
+
+static bool take_any(const struct link_map *map)
+{
+	struct sb_recorder *st = sb_self();
+	uint32_t at = sb_load(&st->log->libctext);
+
+	return (at & SB_LIBCTEXT_ON_DISK && take_from(map, open_on_disk(st))) ||
+	       (at & SB_LIBCTEXT_BESIDE && take_from(map, open_beside(st)));
 }
 
 /* Another libc, or none of its text to be had: once more with the preload, now and from now on. */
@@ -371,8 +404,7 @@ void sb_libctext_opened(const struct link_map *map)
 	}
 	if (!sb_streq(base, LIBC))
 		return;
-	if (!take_from(map, SB_LIBCTEXT_ON_DISK, SB_LIBCTEXT_DISK) &&
-	    !take_from(map, SB_LIBCTEXT_BESIDE, SB_LIBCTEXT_NAME))
+	if (!take_any(map))
 		again_with_preload();
 }
 

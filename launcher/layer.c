@@ -187,8 +187,6 @@ static int try_place(struct launch_layer *layer, const char *place,
 {
 	int rc = make_temporary(layer, place, err);
 
-	/* A tmpfs that was tried for overlay is not where this one lies. */
-	layer->tmpfs = false;
 	if (rc == 0 && reaper)
 		rc = launch_reaper_add(reaper, layer->path.s, false, err);
 	if (rc == 0 && !overlay && copies_programs(layer, ops) && forbids_programs(layer))
@@ -204,11 +202,14 @@ static int try_tmpfs(struct launch_layer *layer, const struct launch_ops *ops, b
 	sb_buf_cut(&layer->path, 0);
 	if (sb_buf_printf(&layer->path, "%s/libexec", layer->bundle) < 0)
 		return sb_fail(err, ENOMEM, "mount a tmpfs");
-	if (!layer->mounted &&
-	    mount("tmpfs", layer->path.s, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
+	if (mount("tmpfs", layer->path.s, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0)
 		return sb_fail(err, errno, "mount a tmpfs on '%s'", layer->path.s);
-	layer->mounted = layer->tmpfs = true;
-	return mount_here(layer, ops, overlay, err);
+	int rc = mount_here(layer, ops, overlay, err);
+	layer->tmpfs = rc == 0;
+	/* It lies over a part of the bundle, which may be shown. */
+	if (rc < 0)
+		(void)umount2(layer->path.s, MNT_DETACH);
+	return rc;
 }
 
 static int try_all(struct launch_layer *layer, const struct launch_places *places,

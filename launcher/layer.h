@@ -32,15 +32,14 @@ struct launch_layer {
 	int upper;	    /* DIR/upper */
 	int points;	    /* mount points, in memory and below the payload; -1: in upper/ too */
 	struct sb_buf path; /* DIR */
-	bool mounted;	    /* a tmpfs lies over the bundle's libexec/ ... */
-	bool tmpfs;	    /* ... and DIR is in it: nothing is left to remove */
+	bool tmpfs;	    /* DIR is one, over the bundle's libexec/: nothing is left to remove */
 	bool overlay;	    /* else the payload's parts are bound into upper/ */
 };
 
 #define LAUNCH_LAYER_INIT                                                                       \
 	{                                                                                       \
 		NULL, NULL, false, LAUNCH_MOUNTS_OURS, -1, -1, -1, -1, -1, {NULL, 0, 0}, false, \
-			false, false                                                            \
+			false                                                                   \
 	}
 
 /* Where to look for room; values of the environment, NULL where unset. */

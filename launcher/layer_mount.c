@@ -77,14 +77,16 @@ static void hide_lower(void)
 
 int launch_layer_mount_overlay(const struct launch_layer *layer, struct sb_err *err)
 {
-	const char *points = layer->points >= 0 ? "lower:" : "";
+	/* The payload first: of what both have, its modes and times are seen. */
+	const char *points = layer->points >= 0 ? ":lower" : "";
 	char lower[64];
 	/* Not layer->payload_fd: the mount that it was opened in is the outer namespace's. */
 	auto_fd int payload = open(layer->payload, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (payload < 0)
 		return sb_fail(err, errno, "open '%s'", layer->payload);
-	(void)snprintf(lower, sizeof lower, "%s/proc/self/fd/%d", points, payload);
-	bool named = access(lower + strlen(points), F_OK) == 0;
+	int named_len = snprintf(lower, sizeof lower, "/proc/self/fd/%d", payload);
+	bool named = access(lower, F_OK) == 0;
+	(void)snprintf(lower + named_len, sizeof lower - (size_t)named_len, "%s", points);
 	int rc = named ? mount_overlay(layer, lower, err) : mount_bound(layer, err);
 	if (!named || layer->points >= 0)
 		hide_lower();

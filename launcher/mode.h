@@ -37,7 +37,7 @@ extern const struct launch_mode launch_mode_namespace, launch_mode_bwrap, launch
 extern const struct launch_mode launch_mode_inside;
 
 /*
- * Whether "/" is a view already that this bundle's launcher made, and no other one is asked for: a
+ * Whether "/" is a view already that this bundle's launcher made, as the caller asks for it: a
  * program that starts itself by the name it was started by then finds what it wrote.
  */
 bool launch_is_inside(const struct launch_request *request);

@@ -1,5 +1,6 @@
 #include "launcher/session.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,13 +18,47 @@ const char *launch_variable(const struct launch_request *request, const char *na
 	return NULL;
 }
 
+/* Of the variables that say what a view is to be, all that can be told by eight bytes. */
+static uint64_t digest(const struct launch_request *request)
+{
+	static const char *const names[] = {"SIDEBUNDLE_BIND", "SIDEBUNDLE_NET",
+					    "SIDEBUNDLE_WRITABLE"};
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = launch_variable(request, names[i]);
+
+		for (; value && *value; value++)
+			hash = (hash ^ (unsigned char)*value) * 1099511628211u;
+		hash = (hash ^ (value ? 256 + i : 512)) * 1099511628211u;
+	}
+	return hash;
+}
+
+int launch_session_mark(const struct launch_request *request, struct sb_buf *ret,
+			struct sb_err *err)
+{
+	struct stat st;
+
+	if (stat(request->payload, &st) < 0)
+		return sb_fail(err, errno, "look at the payload '%s'", request->payload);
+	return sb_buf_printf(ret, "%jx %jx %s", (uintmax_t)st.st_ino, (uintmax_t)digest(request),
+			     request->bundle) < 0
+		       ? sb_fail(err, ENOMEM, "mark the view")
+		       : 0;
+}
+
 static int plan_view(const struct launch_request *request, struct launch_session *s,
 		     struct sb_err *err)
 {
 	const char *user = launch_variable(request, "LOGNAME");
+	auto_buf mark = SB_BUF_INIT;
+	int rc = launch_session_mark(request, &mark, err);
 	const struct launch_view view = {
 		.bundle = request->bundle,
 		.payload = request->payload,
+		.mark = mark.s,
+		.kept = s->places.writable && *s->places.writable,
 		.machine = "",
 		.entry = request->entry,
 		.plan = request->plan,
@@ -36,7 +71,7 @@ static int plan_view(const struct launch_request *request, struct launch_session
 		.gid = getegid(),
 	};
 
-	return launch_view_plan(&view, &s->ops, &s->start, err);
+	return rc < 0 ? rc : launch_view_plan(&view, &s->ops, &s->start, err);
 }
 
 int launch_session_command(const struct launch_request *request, struct launch_session *ret,

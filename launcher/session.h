@@ -35,6 +35,12 @@ struct launch_session {
 /* Of the caller's environment; NULL where it is not set. */
 const char *launch_variable(const struct launch_request *request, const char *name);
 
+/*
+ * Appends what tells a view from others: the bundle, and not another one that has taken its name
+ * since; and what the caller asks for.
+ */
+int launch_session_mark(const struct launch_request *request, struct sb_buf *ret,
+			struct sb_err *err);
 /* Only what is to be executed: for who shows nothing, and sets `start` itself. */
 int launch_session_command(const struct launch_request *request, struct launch_session *ret,
 			   struct sb_err *err);

@@ -12,6 +12,7 @@
 struct launch_view {
 	const char *bundle;  /* its path on this machine */
 	const char *payload; /* likewise */
+	const char *mark;    /* what LAUNCH_VIEW_MARK is to hold */
 	const char *machine; /* "" for this one; elsewhere in tests */
 	const struct launch_entry *entry;
 	const struct launch_plan *plan;
@@ -19,6 +20,7 @@ struct launch_view {
 	const char *cwd;    /* NULL: the caller's directory is gone */
 	const char *home;   /* NULL or empty: none */
 	const char *tmpdir; /* likewise */
+	bool kept;	    /* what is written is found again by the next run */
 	const char *user;   /* a name for the caller, should the machine have none */
 	uid_t uid;
 	gid_t gid;
@@ -28,13 +30,8 @@ struct launch_view {
 int launch_view_plan(const struct launch_view *view, struct launch_ops *ops,
 		     struct sb_buf *ret_start, struct sb_err *err);
 
-/*
- * In a view, a link that holds what launch_view_mark() makes of the bundle that it shows: not the
- * same of another one that has taken its name since.
- */
+/* In a view, a link that holds its mark (launch_session_mark()). */
 #define LAUNCH_VIEW_MARK "/dev/.bundle"
-int launch_view_mark(const char *bundle, const char *payload, struct sb_buf *ret,
-		     struct sb_err *err);
 
 /* The parts, in their order; each adds to *ops. */
 int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err);

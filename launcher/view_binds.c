@@ -111,7 +111,7 @@ static int choose_roots(const struct launch_view *view, struct roots *ret, struc
 	else if (view->plan && view->plan->home)
 		bind = "cwd:tmp:bundle";
 	/* Programs start themselves by the name they were started by, which is the launcher's. */
-	if (!view->bind && !view->entry->cwd)
+	if (!view->entry->cwd)
 		rc = add_root(ret, view->bundle, view->bundle, NULL, err);
 	ret->words = strdup(bind);
 	if (rc == 0 && !ret->words)

@@ -1,7 +1,6 @@
 /* What every machine has its own of: processes, devices, names of users and hosts. */
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,18 +96,6 @@ static bool lives_in_shm(const struct launch_view *view)
 				     (view->home && sb_path_below(view->home, "/dev/shm")));
 }
 
-int launch_view_mark(const char *bundle, const char *payload, struct sb_buf *ret,
-		     struct sb_err *err)
-{
-	struct stat st;
-
-	if (stat(payload, &st) < 0)
-		return sb_fail(err, errno, "look at the payload '%s'", payload);
-	return sb_buf_printf(ret, "%ju %s", (uintmax_t)st.st_ino, bundle) < 0
-		       ? sb_fail(err, ENOMEM, "mark the view")
-		       : 0;
-}
-
 int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
 {
 	static const char *const nodes[] = {"/dev/null",   "/dev/zero",	   "/dev/full",
@@ -123,7 +110,6 @@ int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, 
 	struct launch_op dev = {.kind = LAUNCH_TMPFS, .mode = 0755, .dest = (char *)"/dev"};
 	struct launch_op dir = {.kind = LAUNCH_DIR, .mode = 01777, .dest = (char *)"/dev/shm"};
 	struct launch_op shm = {.kind = LAUNCH_BIND, .optional = true};
-	auto_buf mark = SB_BUF_INIT;
 	int rc = launch_view_add(view, ops, &proc, err);
 
 	if (rc >= 0)
@@ -135,9 +121,7 @@ int launch_view_devices(const struct launch_view *view, struct launch_ops *ops, 
 	for (size_t i = 0; i < sizeof links / sizeof *links && rc >= 0; i++)
 		rc = add_link(view, ops, links[i][0], links[i][1], err);
 	if (rc >= 0)
-		rc = launch_view_mark(view->bundle, view->payload, &mark, err);
-	if (rc >= 0)
-		rc = add_link(view, ops, mark.s, LAUNCH_VIEW_MARK, err);
+		rc = add_link(view, ops, view->mark, LAUNCH_VIEW_MARK, err);
 	if (rc >= 0)
 		rc = add_terminals(view, ops, err);
 	if (rc >= 0)
@@ -221,30 +205,38 @@ static int add_passwd(const struct launch_view *view, struct launch_ops *ops, st
 
 /*
  * Mostly a link: the time zone's name is what it holds, and programs read it. The payload need not
- * have that zone. UTC goes without its name: what programs take for a zone without one is that.
+ * have that zone. UTC goes without its name: what programs take for a zone without one is that. So
+ * does a layer that is kept: what it has of the last run's zone would be in the way.
  */
-static int add_localtime(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
+static bool names_zone(const struct launch_view *view, const char *path, char *ret, size_t size)
 {
-	static const char dest[] = "/etc/localtime", utc[] = "UTC";
-	struct launch_op link = {.kind = LAUNCH_LINK, .point = true, .dest = (char *)dest};
-	struct launch_op file = {.kind = LAUNCH_FILE, .point = true};
-	struct launch_op bind = {.kind = LAUNCH_SHOW, .optional = true};
-	auto_buf theirs = SB_BUF_INIT, ours = SB_BUF_INIT, zone = SB_BUF_INIT;
-	char target[PATH_MAX];
+	auto_buf link = SB_BUF_INIT, own = SB_BUF_INIT;
 	struct stat st;
 
-	if (sb_in_root(&theirs, view->machine, dest) < 0 ||
-	    sb_in_root(&ours, view->payload, dest) < 0)
-		return sb_fail(err, ENOMEM, "find the time zone");
-	ssize_t n = readlink(theirs.s, target, sizeof target - 1);
-	bool named = n > 3 && memcmp(target + n - 3, utc, 3) != 0;
+	if (view->kept || sb_in_root(&link, view->machine, path) < 0 ||
+	    sb_in_root(&own, view->payload, path) < 0)
+		return false;
+	ssize_t n = readlink(link.s, ret, size - 1);
+	ret[n > 0 ? n : 0] = '\0';
 	/* A bundle that was told to have one of its own shows it where there is none here. */
-	if (!named || (lstat(ours.s, &st) == 0 && st.st_size > 0))
+	return strstr(ret, "/zoneinfo/") && strcmp(ret + n - 3, "UTC") != 0 &&
+	       (lstat(own.s, &st) < 0 || st.st_size == 0);
+}
+
+static int add_localtime(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
+{
+	static const char dest[] = "/etc/localtime";
+	char target[PATH_MAX];
+	struct launch_op link = {
+		.kind = LAUNCH_LINK, .optional = true, .source = target, .dest = (char *)dest};
+	struct launch_op file = {.kind = LAUNCH_FILE, .optional = true, .point = true};
+	struct launch_op bind = {.kind = LAUNCH_SHOW, .optional = true};
+	auto_buf zone = SB_BUF_INIT;
+
+	if (!names_zone(view, dest, target, sizeof target))
 		return add_file(view, ops, LAUNCH_SHOW, dest, err);
-	target[n] = '\0';
 	if (sb_path_absolute(&zone, "/etc", target) < 0)
 		return sb_fail(err, ENOMEM, "find the time zone");
-	link.source = target;
 	file.dest = bind.source = bind.dest = zone.s;
 	int rc = launch_view_add(view, ops, &link, err);
 	if (rc >= 0)

@@ -113,32 +113,21 @@ static void decide_guarded(const struct sb_program *program, struct sb_env_want 
 	want->trace = !program->gains && !(info & (SB_PROG_FOREIGN | SB_PROG_SANITIZER));
 }
 
-/* What is on a disk lies beside other people's files. */
-static void hide_text(const struct sb_log_file *log, struct sb_sink *sink)
-{
-	auto_buf link = SB_BUF_INIT;
-	char text[PATH_MAX];
-
-	if (sb_buf_printf(&link, "%s/" SB_LIBCTEXT_DISK, sb_log_dir(log)) < 0)
-		return;
-	ssize_t n = readlink(link.s, text, sizeof text - 1);
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	sb_sink_hide(sink, text);
-}
-
 bool sb_audit_text(struct sb_log_file *log, struct sb_sink *sink, struct sb_quiet *ret_quiet)
 {
 	struct sb_err why = SB_ERR_INIT;
 	struct sb_libctext table;
+	auto_buf text = SB_BUF_INIT;
 	int where = sb_retext_file(sb_log_dir(log), &table, &why);
 
 	if (where < 0) {
 		sb_log(SB_LOG_DEBUG, "libc's text stays as it is: %s", why.msg);
 		return false;
 	}
-	hide_text(log, sink);
+	/* What is on a disk lies beside other people's files. */
+	if (sb_log_text(sb_log_dir(log), &text) == 0)
+		sb_sink_hide(sink, text.s);
+	sb_log_head(log)->owner = geteuid();
 	sb_log_head(log)->libctext = (uint32_t)where;
 	*ret_quiet = (struct sb_quiet){
 		(uint16_t)(table.fstat & SB_QUIET_MASK),

@@ -7,7 +7,8 @@
  * the log: SB_LIBCTEXT_NAME, the text first, in whole pages, then one struct sb_libctext. The audit
  * module maps it where a program's libc is that very one (auditor/libctext.h). A file system on a
  * disk keeps a file in larger pieces of memory than a tmpfs does, and the kernel maps them faster:
- * SB_LIBCTEXT_DISK is a link to another copy on one, where there is one.
+ * where there is one, there is another copy, SB_LIBCTEXT_DISK and what the name of the log's
+ * directory ends in.
  *
  * The jumps end in a few stubs behind the text's last function, and these jump on to where the
  * pointers say that stand behind libc's variables, in the rest of their last page. Each process
@@ -26,9 +27,11 @@
 
 #include <stdint.h>
 
-#define SB_LIBCTEXT_NAME     "libc"
-#define SB_LIBCTEXT_DISK     "libc.disk"
-#define SB_LIBCTEXT_PREFIX   "sidebundle-libc-"	   /* what it leads to is called */
+#define SB_LIBCTEXT_NAME "libc"
+/* Where few programs look, and would find it: not in TMPDIR. */
+#define SB_LIBCTEXT_PLACE    "/var/tmp"
+#define SB_LIBCTEXT_PREFIX   "sidebundle-libc-"
+#define SB_LIBCTEXT_DISK     SB_LIBCTEXT_PLACE "/" SB_LIBCTEXT_PREFIX
 #define SB_LIBCTEXT_MAGIC    0x31545854434c4953ull /* "SILCTXT1" */
 #define SB_LIBCTEXT_SITES    96u
 #define SB_LIBCTEXT_IDENTITY 1024u /* bytes from libc's beginning: headers, and the build id */

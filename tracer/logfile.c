@@ -81,19 +81,28 @@ static unsigned long long room_in(const char *dir)
 
 /* --- what a killed run left ------------------------------------------------------------------ */
 
-/* The text of libc, wherever it lies: where the link leads to nothing of its name, that is left. */
-static void remove_text(int dir)
+/* A file of ours on a disk: in a place where others may have theirs. */
+static void remove_text(const char *path)
 {
-	char target[PATH_MAX];
 	struct stat st;
-	ssize_t n = readlinkat(dir, SB_LIBCTEXT_DISK, target, sizeof target - 1);
 
-	target[n > 0 ? n : 0] = '\0';
-	const char *slash = strrchr(target, '/');
-	if (slash && strncmp(slash + 1, SB_LIBCTEXT_PREFIX, strlen(SB_LIBCTEXT_PREFIX)) == 0 &&
-	    lstat(target, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
-		(void)unlink(target);
-	(void)unlinkat(dir, SB_LIBCTEXT_DISK, 0);
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+		(void)unlink(path);
+}
+
+int sb_log_text(const char *dir, struct sb_buf *ret)
+{
+	const char *dash = strrchr(dir, '-');
+
+	return sb_buf_printf(ret, SB_LIBCTEXT_DISK "%s", dash ? dash + 1 : "");
+}
+
+static void remove_texts(int dir, const char *name)
+{
+	auto_buf path = SB_BUF_INIT;
+
+	if (sb_log_text(name, &path) == 0)
+		remove_text(path.s);
 	(void)unlinkat(dir, SB_LIBCTEXT_NAME, 0);
 }
 
@@ -112,7 +121,7 @@ static void remove_stale(int parent, const char *name)
 	(void)unlinkat(dir, "log", 0);
 	(void)unlinkat(dir, "new", 0);
 	(void)unlinkat(dir, "modules", 0);
-	remove_text(dir);
+	remove_texts(dir, name);
 	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
 		sb_log(SB_LOG_INFO, "removed the log of a killed run: %s", name);
 }
@@ -125,6 +134,39 @@ static void remove_all_stale(const char *where)
 	while (dir && (entry = readdir(dir)))
 		if (strncmp(entry->d_name, DIR_PREFIX, strlen(DIR_PREFIX)) == 0)
 			remove_stale(dirfd(dir), entry->d_name);
+}
+
+/* Whether one of `dirs` has the log that a text on a disk belongs to. */
+static bool has_log(const char *const *dirs, size_t count, const char *suffix)
+{
+	for (size_t i = 0; i < count; i++) {
+		auto_buf path = SB_BUF_INIT;
+
+		if (dirs[i] && (sb_buf_printf(&path, "%s/" DIR_PREFIX "%s", dirs[i], suffix) < 0 ||
+				access(path.s, F_OK) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* The log is in memory, mostly, and gone with the machine's last start. */
+static void remove_stray_texts(const char *const *dirs, size_t count)
+{
+	const char *prefix = SB_LIBCTEXT_PREFIX;
+	auto_dir DIR *dir = opendir(SB_LIBCTEXT_PLACE);
+	struct dirent *entry;
+	struct stat st;
+
+	while (dir && (entry = readdir(dir))) {
+		auto_buf path = SB_BUF_INIT;
+
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+		    !has_log(dirs, count, entry->d_name + strlen(prefix)) &&
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_mtime + YOUNG_SECONDS < time(NULL) &&
+		    sb_buf_printf(&path, SB_LIBCTEXT_PLACE "/%s", entry->d_name) == 0)
+			remove_text(path.s);
+	}
 }
 
 /* Best first: those with plenty of room in their order, then the others by room. */
@@ -154,6 +196,7 @@ static void find_candidates(struct candidates *c)
 		c->room[at] = room;
 		n++;
 	}
+	remove_stray_texts(all, sizeof all / sizeof *all);
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
@@ -303,7 +346,7 @@ void sb_log_free(struct sb_log_file *log)
 		if (log->path.s)
 			(void)unlink(log->path.s);
 		if (dir >= 0)
-			remove_text(dir);
+			remove_texts(dir, log->dir.s);
 		if (sb_buf_printf(&modules, "%s/modules", log->dir.s) == 0)
 			(void)unlink(modules.s);
 		(void)rmdir(log->dir.s);

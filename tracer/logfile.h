@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/err.h"
 #include "tracer/wire.h"
 
@@ -31,6 +32,8 @@ void sb_log_free(struct sb_log_file *log);
 struct sb_log_header *sb_log_head(struct sb_log_file *log);
 const char *sb_log_path(const struct sb_log_file *log);
 const char *sb_log_dir(const struct sb_log_file *log);
+/* Appends the name of what belongs to the log in `dir` and lies on a disk: tracer/libctext.h. */
+int sb_log_text(const char *dir, struct sb_buf *ret);
 /* The modules' directory as LD_PRELOAD can name it. */
 const char *sb_log_modules(const struct sb_log_file *log);
 

@@ -15,7 +15,7 @@
 int sb_retext(const void *bytes, size_t size, struct sb_buf *ret, struct sb_err *err);
 
 /*
- * Makes the file in `dir` and, with a link to it in `dir`, on a disk, of the libc that this process
+ * Makes the file in `dir`, a log's, and on a disk (sb_log_text()), of the libc that this process
  * runs with, and tries whether it may be executed there; *ret_table says what is in it. What it
  * returns is of enum sb_libctext_at. -errno: it is of no use; either way it is removed with the
  * log (tracer/logfile.h).

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <link.h>
 #include <linux/magic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -17,9 +16,9 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "tracer/libctext.h"
+#include "tracer/logfile.h"
 
 #define PAGE 4096u
-#define DISK "/var/tmp"
 
 static int note_libc(struct dl_phdr_info *info, size_t size, void *path)
 {
@@ -32,12 +31,10 @@ static int note_libc(struct dl_phdr_info *info, size_t size, void *path)
 }
 
 /* In as few calls as it takes: what is written at once is kept in one piece. */
-static int write_file(int fd, const char *path, const struct sb_buf *content, struct sb_err *err)
+static int write_all(int fd, const char *path, const struct sb_buf *content, struct sb_err *err)
 {
 	size_t done = 0;
 
-	if (fd < 0)
-		return sb_fail(err, errno, "make '%s'", path);
 	while (done < content->len) {
 		ssize_t n = write(fd, content->s + done, content->len - done);
 
@@ -45,14 +42,24 @@ static int write_file(int fd, const char *path, const struct sb_buf *content, st
 			break;
 		done += (size_t)n;
 	}
-	if (done < content->len)
-		return sb_fail(err, errno ? errno : ENOSPC, "write '%s'", path);
+	return done < content->len ? sb_fail(err, errno ? errno : ENOSPC, "write '%s'", path) : 0;
+}
+
+static int write_file(const char *path, const struct sb_buf *content, struct sb_err *err)
+{
+	auto_fd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	if (fd < 0)
+		return sb_fail(err, errno, "make '%s'", path);
+	int rc = write_all(fd, path, content, err);
 	/* A file system may be mounted noexec, and a security module may have its own idea. */
-	void *tried = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	void *tried = rc < 0 ? NULL : mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	if (tried == MAP_FAILED)
-		return sb_fail(err, errno, "map '%s' to be executed", path);
-	(void)munmap(tried, PAGE);
-	return 0;
+		rc = sb_fail(err, errno, "map '%s' to be executed", path);
+	else if (tried)
+		(void)munmap(tried, PAGE);
+	if (rc < 0)
+		(void)unlink(path);
+	return rc;
 }
 
 static int write_beside(const char *dir, const struct sb_buf *text, struct sb_err *err)
@@ -61,16 +68,17 @@ static int write_beside(const char *dir, const struct sb_buf *text, struct sb_er
 
 	if (sb_buf_printf(&path, "%s/" SB_LIBCTEXT_NAME, dir) < 0)
 		return sb_fail(err, ENOMEM, "copy libc's text");
-	auto_fd int fd = open(path.s, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-	return write_file(fd, path.s, text, err);
+	return write_file(path.s, text, err);
 }
 
-/* Not one that has them from elsewhere, nor one in memory. */
+/* Not one that has its files from elsewhere, nor one in memory; and no link to where others look.
+ */
 static bool is_on_disk(const char *dir)
 {
 	struct statfs fs;
+	struct stat st;
 
-	if (statfs(dir, &fs) < 0)
+	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || statfs(dir, &fs) < 0)
 		return false;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4_SUPER_MAGIC:
@@ -83,26 +91,15 @@ static bool is_on_disk(const char *dir)
 	}
 }
 
-/* Where few programs look, and would find it: not in TMPDIR. */
 static int write_on_disk(const char *dir, const struct sb_buf *text, struct sb_err *err)
 {
-	char path[] = DISK "/" SB_LIBCTEXT_PREFIX "XXXXXX";
-	auto_buf link = SB_BUF_INIT;
+	auto_buf path = SB_BUF_INIT;
 
-	if (!is_on_disk(DISK))
-		return sb_fail(err, SB_ESAID, "'%s' is not on a disk", DISK);
-	if (sb_buf_printf(&link, "%s/" SB_LIBCTEXT_DISK, dir) < 0)
+	if (!is_on_disk(SB_LIBCTEXT_PLACE))
+		return sb_fail(err, SB_ESAID, "'%s' is on no disk", SB_LIBCTEXT_PLACE);
+	if (sb_log_text(dir, &path) < 0)
 		return sb_fail(err, ENOMEM, "copy libc's text");
-	auto_fd int fd = mkostemp(path, O_CLOEXEC);
-	int rc = write_file(fd, path, text, err);
-	if (rc == 0 && fchmod(fd, 0400) < 0)
-		rc = sb_fail(err, errno, "make '%s' read-only", path);
-	/* By the link it is found, and removed, should we be killed. */
-	if (rc == 0 && symlink(path, link.s) < 0)
-		rc = sb_fail(err, errno, "make the link '%s'", link.s);
-	if (rc < 0 && fd >= 0)
-		(void)unlink(path);
-	return rc;
+	return write_file(path.s, text, err);
 }
 
 int sb_retext_file(const char *dir, struct sb_libctext *ret_table, struct sb_err *err)

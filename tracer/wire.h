@@ -127,8 +127,8 @@ struct sb_log_header {
 	 */
 	uint64_t execs;
 	uint32_t libctext; /* enum sb_libctext_at: where there is a text for libc */
-	uint32_t pad2_;
-	uint64_t starved; /* `allocated` when waiting for more was given up, plus one; atomic */
+	uint32_t owner;	   /* the user whose that is, where others might put theirs */
+	uint64_t starved;  /* `allocated` when waiting for more was given up, plus one; atomic */
 	uint64_t reserved_[4];
 	struct sb_log_linker linker[SB_LINKERS];
 	struct sb_log_prog prog[SB_PROG_SLOTS];

@@ -123,6 +123,8 @@ if stacked : 2>/dev/null; then
 		stacked '/mnt/m2/bin/sh -c "echo fine; cat /proc/sys/kernel/ostype; ! touch /proj/x 2>/dev/null"'
 	check "without overlay: its directory is not taken away while it runs" expect_output Linux \
 		stacked '/mnt/m2/bin/sh -c "sleep 1; cat /proc/sys/kernel/ostype"'
+	check "without overlay: inside itself" expect_output fine \
+		stacked '/mnt/m2/bin/sh -c "/mnt/m2/bin/sh -c \"echo fine\""'
 	check "without overlay: a replay writes" expect_output $'input\ninput\nmore' stacked /mnt/m2/bin/replay
 	check "without overlay: nothing is changed" expect_output input stacked \
 		'/mnt/m2/bin/replay >/dev/null; cat /mnt/m2/payload/proj/in'
@@ -144,6 +146,9 @@ by_relative_name() { unshare -rm sh -c 'mount -t tmpfs t /proc && exec b/bin/sh 
 check "and by a relative name" expect_output fine by_relative_name
 nested() { b/bin/sh -c "$PWD/b/bin/sh -c 'echo fine; cat /proc/sys/kernel/ostype'"; }
 check "inside itself" expect_output $'fine\nLinux' nested
+# Its directories are its own, whatever those of the program that starts it are.
+replay_inside() { b/bin/sh -c "echo other >/proj/in; $PWD/b/bin/replay; cat /proj/in"; }
+check "a replay inside" expect_output $'input\ninput\nmore\nother' replay_inside
 if command -v bwrap >/dev/null && bwrap --dev-bind / / true 2>/dev/null; then
 	check "inside bwrap" works bwrap --dev-bind / / b/bin/sh
 else

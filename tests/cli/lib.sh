@@ -122,8 +122,7 @@ no_stale_log() {
 	done
 	for text in /var/tmp/sidebundle-libc-*; do
 		for _ in 1 2 3 4; do
-			[ -O "$text" ] && [ -z "$(find /dev/shm/sidebundle-log-* /var/tmp/sidebundle-log-* "$TMPDIR"/sidebundle-log-* \
-				-lname "$text" 2>/dev/null)" ] || continue 2
+			[ -O "$text" ] && [ -z "$(ls -d {/dev/shm,/var/tmp,"$TMPDIR"}/sidebundle-log-"${text##*-}" 2>/dev/null)" ] || continue 2
 			sleep 0.2
 		done
 		echo "left behind: $text"

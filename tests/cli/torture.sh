@@ -25,7 +25,7 @@ TEXT='/sidebundle-\(log-[^/]*/libc\|libc-[^/]*\)'
 # What runs the rest of its command line as if libc's text could not be replaced: with both modules.
 # shellcheck disable=SC2016 # for another shell
 WITHOUT_TEXT=(sh -c 'log=$(sed -n "s,.* \(/.*/sidebundle-log-[^/]*\)/log\$,\1,p" /proc/self/maps | head -n 1)
-	rm -f "$(readlink "${log:+$log/libc.disk}")" "${log:+$log/libc}" "${log:+$log/libc.disk}"; exec "$@"' -)
+	rm -f "${log:+$log/libc}" "${log:+/var/tmp/sidebundle-libc-${log##*-}}"; exec "$@"' -)
 
 under() { # ROOT COMMAND...
 	local root=$1 lib=$SB_ROOTS/$1/lib/x86_64-linux-gnu PATH=$PWD/under.$1:$PATH

@@ -25,6 +25,11 @@ ext2/ext3 | xfs | btrfs | overlayfs)
 		cat /proc/self/maps' >maps.gone 2>log
 	check "where it is gone it is in memory" mapped '/sidebundle-log-[^/]*/libc' maps.gone
 	check "and there is one module all the same" lacks /sidebundle-preload.so maps.gone
+	# shellcheck disable=SC2016 # for another shell
+	sidebundle trace -b "$SB_BACKEND" -o t -- sh -c 'text=$(sed -n "s,.* \(/var/tmp/sidebundle-libc-\),\1,p" /proc/self/maps)
+		cp "$text" copy.text; rm -f "$text"; cp copy.text "$text"; chmod 420 "$text"
+		cat /proc/self/maps' >maps.other 2>log
+	check "where others may have written to it, too" mapped '/sidebundle-log-[^/]*/libc' maps.other
 	;;
 *) skip_check "it is on a disk" "a /var/tmp on a disk" ;;
 esac

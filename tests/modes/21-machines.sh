@@ -75,6 +75,17 @@ zone='mount -t tmpfs t /etc && mount -t tmpfs t /srv && mkdir -p /srv/zoneinfo/M
 	ln -s ../srv/zoneinfo/Mars/Base /etc/localtime && exec "$1/bin/sh" -c'
 mode_check "a time zone's name" expect_output ../srv/zoneinfo/Mars/Base elsewhere "$zone '\$box readlink /etc/localtime'"
 mode_check "and the zone" fine elsewhere "$zone 'cat /etc/localtime; exit 7'"
+if [ "$SB_MODE" != host ]; then
+	# What is kept of the first run's zone is not in the second's way.
+	moves() {
+		local to
+		for to in Base Crater; do
+			elsewhere "mkdir -p kept && export SIDEBUNDLE_WRITABLE=$PWD/kept && ${zone//Base/$to} 'cat /etc/localtime; echo $to'" || return 1
+		done
+		rm -rf kept
+	}
+	mode_check "another zone in a layer that is kept" expect_output $'fine\nBase\nfine\nCrater' moves
+fi
 few_devices='mkdir d && mount -t tmpfs t d && for n in null zero; do touch d/$n && mount --bind /dev/$n d/$n || exit 1; done &&
 	mount -n --move d /dev && rmdir d'
 mode_check "without terminals and /dev/shm" fine elsewhere "$few_devices && exec \"\$1/bin/sh\" -c '$said'"
@@ -159,6 +170,8 @@ if [ "$SB_MODE" != host ]; then
 	mode_check "with what it wrote" fine elsewhere "$again 'echo fine >/made; /mnt/bin/sh -c \"cat /made; exit 7\"'"
 	mode_check "as verbose says" expect_match "$SB_MODE mode.*
 sidebundle: inside mode" elsewhere "SIDEBUNDLE_VERBOSE=1; export SIDEBUNDLE_VERBOSE; ${again/SIDEBUNDLE_VERBOSE=/} '/mnt/bin/sh -c : 2>&1' 2>&1"
+	mode_check "by what it was asked for, too" fine elsewhere \
+		"export SIDEBUNDLE_BIND=tmp SIDEBUNDLE_NET=1; $again 'echo fine >/made; /mnt/bin/sh -c \"cat /made; exit 7\"'"
 	mode_check "a view of its own, for who asks for one" fine elsewhere \
 		"$again 'echo x >/made; SIDEBUNDLE_BIND=cwd SIDEBUNDLE_RUN_MODE=namespace /mnt/bin/sh -c \"test -e /made || echo fine; exit 7\"'"
 	replaced="echo x >/made; \$box mv b old && \$box cp -a old b && SIDEBUNDLE_RUN_MODE=namespace $path -c 'test -e /made || echo fine; exit 7'"

@@ -282,43 +282,35 @@ Test(collect, storage)
 	sb_trace_free(finish());
 }
 
-/* Of a run that is killed: the name of its log's directory in trace_path, and in it a link. */
-static void leave_log(const char *text)
+static void make_text(const char *log, char *ret, size_t size)
 {
-	struct sb_err err = SB_ERR_INIT;
-	struct sb_log_file *left;
-	char link[256];
+	const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	auto_buf path = SB_BUF_INIT;
 
-	if (sb_log_make("/modules", &left, &err) < 0)
-		_exit(1);
-	int fd = open(trace_path, O_WRONLY | O_TRUNC);
-	dprintf(fd, "%s", sb_log_dir(left));
-	(void)snprintf(link, sizeof link, "%s/" SB_LIBCTEXT_DISK, sb_log_dir(left));
-	_exit(symlink(text, link) < 0);
+	cr_assert(eq(int, sb_log_text(log, &path), 0));
+	(void)snprintf(ret, size, "%s", path.s);
+	int fd = open(ret, O_WRONLY | O_CREAT | O_EXCL, 0400);
+	cr_assert(ge(int, fd, 0), "%s", ret);
+	cr_assert(eq(int, futimens(fd, old), 0));
+	close(fd);
 }
 
-/* A file on a disk goes with its log, where it is one that a run makes. */
+/* A file on a disk goes with its log, and where that is gone without it. */
 Test(collect, stale_text)
 {
-	const char *const names[] = {SB_LIBCTEXT_PREFIX "abcdef", "own"};
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_log_file *other;
+	char own[128], its[128], stray[128];
 
-	for (size_t i = 0; i < 2; i++) {
-		struct sb_err err = SB_ERR_INIT;
-		struct sb_log_file *other;
-		char text[128];
-		int status;
-
-		(void)snprintf(text, sizeof text, "%s/%s", dir, names[i]);
-		close(open(text, O_WRONLY | O_CREAT, 0600));
-		pid_t pid = fork();
-		if (pid == 0)
-			leave_log(text);
-		waitpid(pid, &status, 0);
-		cr_assert(eq(int, status, 0));
-		cr_assert(eq(int, sb_log_make("/modules", &other, &err), 0));
-		sb_log_free(other);
-		cr_expect(eq(int, access(text, F_OK), i == 0 ? -1 : 0), "%s", text);
-	}
+	make_text(sb_log_dir(the_log), own, sizeof own);
+	make_text("/nowhere-strayX", stray, sizeof stray);
+	cr_assert(eq(int, sb_log_make("/modules", &other, &err), 0));
+	make_text(sb_log_dir(other), its, sizeof its);
+	sb_log_free(other);
+	cr_expect(eq(int, access(own, F_OK), 0));
+	cr_expect(eq(int, access(its, F_OK), -1));
+	cr_expect(eq(int, access(stray, F_OK), -1));
+	(void)unlink(own);
 }
 
 /* What a killed run left behind goes; what a living one holds stays. */
