@@ -66,6 +66,7 @@ static int plan_view(const struct launch_request *request, struct launch_session
 		.cwd = request->cwd,
 		.home = launch_command_home(request->entry, request->environment),
 		.tmpdir = launch_variable(request, "TMPDIR"),
+		.zone = launch_variable(request, "TZ"),
 		.user = user ? user : launch_variable(request, "USER"),
 		.uid = geteuid(),
 		.gid = getegid(),

@@ -21,6 +21,7 @@ struct launch_view {
 	const char *home;   /* NULL or empty: none */
 	const char *tmpdir; /* likewise */
 	bool kept;	    /* what is written is found again by the next run */
+	const char *zone;   /* TZ: NULL or empty: none */
 	const char *user;   /* a name for the caller, should the machine have none */
 	uid_t uid;
 	gid_t gid;

@@ -223,25 +223,46 @@ static bool names_zone(const struct launch_view *view, const char *path, char *r
 	       (lstat(own.s, &st) < 0 || st.st_size == 0);
 }
 
+/* A zone that this machine has, where the payload has none of its name. */
+static int add_zone(const struct launch_view *view, struct launch_ops *ops, const char *dir,
+		    const char *name, struct sb_err *err)
+{
+	struct launch_op file = {.kind = LAUNCH_FILE, .optional = true, .point = true};
+	struct launch_op bind = {.kind = LAUNCH_SHOW, .optional = true};
+	auto_buf zone = SB_BUF_INIT, own = SB_BUF_INIT;
+	struct stat st;
+
+	if (sb_path_absolute(&zone, dir, name) < 0 || sb_in_root(&own, view->payload, zone.s) < 0)
+		return sb_fail(err, ENOMEM, "find the time zone");
+	if (lstat(own.s, &st) == 0 || !is_type(view, zone.s, S_IFREG, true))
+		return 0;
+	file.dest = bind.source = bind.dest = zone.s;
+	int rc = launch_view_add(view, ops, &file, err);
+	return rc < 0 ? rc : launch_view_add(view, ops, &bind, err);
+}
+
 static int add_localtime(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
 {
 	static const char dest[] = "/etc/localtime";
 	char target[PATH_MAX];
 	struct launch_op link = {
 		.kind = LAUNCH_LINK, .optional = true, .source = target, .dest = (char *)dest};
-	struct launch_op file = {.kind = LAUNCH_FILE, .optional = true, .point = true};
-	struct launch_op bind = {.kind = LAUNCH_SHOW, .optional = true};
-	auto_buf zone = SB_BUF_INIT;
 
 	if (!names_zone(view, dest, target, sizeof target))
 		return add_file(view, ops, LAUNCH_SHOW, dest, err);
-	if (sb_path_absolute(&zone, "/etc", target) < 0)
-		return sb_fail(err, ENOMEM, "find the time zone");
-	file.dest = bind.source = bind.dest = zone.s;
 	int rc = launch_view_add(view, ops, &link, err);
-	if (rc >= 0)
-		rc = launch_view_add(view, ops, &file, err);
-	return rc < 0 ? rc : launch_view_add(view, ops, &bind, err);
+	return rc < 0 ? rc : add_zone(view, ops, "/etc", target, err);
+}
+
+/* Of the user's TZ: a program that does not find its zone takes it for UTC, without a word. */
+static int add_user_zone(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
+{
+	const char *name = view->zone ? view->zone : "";
+
+	name += *name == ':';
+	if (view->kept || !*name || *name == '/' || strstr(name, ".."))
+		return 0;
+	return add_zone(view, ops, "/usr/share/zoneinfo", name, err);
 }
 
 int launch_view_files(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
@@ -256,6 +277,8 @@ int launch_view_files(const struct launch_view *view, struct launch_ops *ops, st
 		rc = add_text(view, ops, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n", err);
 	if (rc >= 0 && is_type(view, "/etc/localtime", S_IFREG, true))
 		rc = add_localtime(view, ops, err);
+	if (rc >= 0)
+		rc = add_user_zone(view, ops, err);
 	for (size_t i = 0; i < sizeof files / sizeof *files && rc >= 0; i++)
 		if (is_type(view, files[i], S_IFREG, true))
 			rc = add_file(view, ops, LAUNCH_SHOW, files[i], err);

@@ -242,11 +242,14 @@ bool sb_below(const char *path, const char *dir)
 	return len > 1 && !dir[len] && (path[len] == '/' || !path[len]);
 }
 
-/* The user's own directories, and the bundle's, are never hidden. */
+/*
+ * The user's own directories, and the bundle's, are never hidden; nor are zones that TZ may name,
+ * as who does not find one takes it for UTC.
+ */
 static bool is_open(const char *path)
 {
 	return sb_below(path, sb_here.home) || sb_below(path, sb_here.cwd) ||
-	       sb_below(path, sb_here.bundle);
+	       sb_below(path, sb_here.bundle) || sb_below(path, "/usr/share/zoneinfo");
 }
 
 static bool give(struct walk *w, struct sb_place *ret)

@@ -11,7 +11,7 @@ cp "$(command -v cat)" proj/tool && echo in >proj/in || exit 1
 printf '#!/bin/sh\n./tool in && echo more >>in && cat in && rm in && ls\n' >proj/run && chmod +x proj/run
 cp -a proj before
 { (cd proj && sidebundle trace -b audit -o ../t.trace -- ./run) && rm -r proj && cp -a before proj &&
-	sidebundle create --from-trace t.trace --from-host "$(command -v cat)" --run-mode "$SB_MODE" --name b --out-dir .; } \
+	sidebundle create --from-trace t.trace --from-host "$(command -v cat)" --from-host "$(command -v date)" --run-mode "$SB_MODE" --name b --out-dir .; } \
 	>create.log 2>&1 || { cat create.log; exit 1; }
 mv proj elsewhere
 want=$'in\nin\nmore\nrun\ntool'
@@ -21,6 +21,12 @@ both() { # PREFIX...: a program, and the replay, whose directory this machine la
 }
 mode_check "as it is" both env
 mode_check "with nothing but the mode" both env -i SIDEBUNDLE_RUN_MODE="$SB_MODE"
+if [ -f /usr/share/zoneinfo/Asia/Tokyo ]; then
+	mode_check "a time zone that is asked for" expect_output "$(TZ=Asia/Tokyo date -d @0)" env TZ=Asia/Tokyo "$SB_WORK/b/bin/date" -d @0
+	mode_check "by its other name" expect_output "$(TZ=Asia/Tokyo date -d @0)" env TZ=:Asia/Tokyo "$SB_WORK/b/bin/date" -d @0
+else
+	skip_check "a time zone that is asked for" "the zone Asia/Tokyo (tzdata)"
+fi
 mode_check "without HOME and TMPDIR" both env -u HOME -u TMPDIR
 mode_check "an empty PATH" expect_output "$(cat /etc/hostname)" env PATH= "$SB_WORK/b/bin/cat" /etc/hostname
 mode_check "HOME that cannot be written to" both env HOME=/usr TMPDIR=/usr
