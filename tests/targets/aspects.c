@@ -145,7 +145,15 @@ static void own_terminal(void)
 		ours >= 0 && grantpt(ours) == 0 && unlockpt(ours) == 0 ? ptsname(ours) : NULL;
 	int theirs = name ? open(name, O_RDWR | O_NOCTTY) : -1;
 
-	if (theirs < 0 || write(theirs, "x\n", 2) != 2 || read(ours, said, sizeof said - 1) < 0)
+	size_t len = 0;
+	ssize_t n = theirs >= 0 && write(theirs, "x\n", 2) == 2 ? 1 : -1;
+
+	/* It may come in two parts: the kernel hands it on by a worker. */
+	while (n > 0 && !strchr(said, '\n') && len < sizeof said - 1) {
+		n = read(ours, said + len, sizeof said - 1 - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (n < 0)
 		printf("%s\n", strerror(errno));
 	printf("%s %s", theirs >= 0 && ttyname(theirs) ? "named" : "nameless", said);
 }
