@@ -132,8 +132,9 @@ if has_userns; then
 		tail -n 1 t | grep -qF "\"blind\":[{\"why\":\"mounted\",\"path\":\"$2\",\"count\":$1}]" || { tail -n 1 t; return 1; }
 	}
 	wrote_late() { grep "^{\"event\":\"write\"" t | grep -qF "\"path\":\"$PWD/mnt/late\""; }
-	# Each of the two may get the number that the other had.
-	in_turns 'mount -t tmpfs one mnt && turn 1 && echo x >mnt/late && cat mnt/late && umount mnt && turn 2 &&
+	# Each of the two may get the number that the other had. What was not read yet holds the mount.
+	in_turns 'mount -t tmpfs one mnt && turn 1 && echo x >mnt/late && cat mnt/late &&
+		until umount mnt 2>/dev/null; do sleep 0.02; done && turn 2 &&
 		mount -t tmpfs two mnt && turn 3' 1 0 1
 	check "what is mounted under way is watched" wrote_late
 	check "and noted, each time, as it may have been used before" noted 2 "$PWD/mnt"

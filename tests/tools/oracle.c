@@ -181,10 +181,11 @@ static const char *internal_class(const char *path)
 	return NULL;
 }
 
-/* The recorder's own: its modules, the log, and what it asks /proc for. */
+/* The recorder's own: its modules, the log, libc's text, and what it asks /proc for. */
 static bool is_own(const struct state *st, const char *path)
 {
 	return sb_path_below(path, st->libexec) || strstr(path, "/sidebundle-log-") ||
+	       strstr(path, "/sidebundle-libc-") ||
 	       !strcmp(path, "/proc/self/environ") || !strcmp(path, "/proc/self/cmdline");
 }
 
