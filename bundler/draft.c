@@ -334,30 +334,6 @@ static int keep_environment(struct sb_draft *draft, struct sb_closure *closure,
 	return 0;
 }
 
-/* Where the runs wrote: NULL, with *err set, where that cannot be told. */
-static const char *const *writable_of(struct sb_draft *draft, const struct sb_trace *const *runs,
-				      size_t run_count, struct sb_err *err)
-{
-	auto_writes writes = SB_WRITES_INIT;
-	auto_map dirs = SB_MAP_INIT;
-	const char **list = NULL;
-
-	for (size_t i = 0; i < run_count; i++)
-		if (sb_writes_read(&writes, runs[i], draft->set->root, err) < 0)
-			return NULL;
-	if (sb_writes_directories(&writes, &dirs, err) < 0)
-		return NULL;
-	list = draft_array(draft, dirs.count + 1, sizeof *list);
-	for (size_t i = 0; list && i < dirs.count; i++) {
-		list[i] = draft_string(draft, dirs.entries[i].key);
-		if (!list[i])
-			list = NULL;
-	}
-	if (!list)
-		(void)no_memory(err);
-	return list;
-}
-
 int sb_draft_program(struct sb_draft *draft, const char *name, const char *path,
 		     const struct sb_trace *const *runs, size_t run_count, struct sb_err *err)
 {
@@ -370,9 +346,6 @@ int sb_draft_program(struct sb_draft *draft, const char *name, const char *path,
 
 	if (!entry.name || !entry.exec)
 		return no_memory(err);
-	entry.writable = writable_of(draft, runs, run_count, err);
-	if (!entry.writable)
-		return -err->code;
 	for (size_t i = 0; i < run_count; i++)
 		if (remember_loads(draft, runs[i]) < 0)
 			return no_memory(err);
@@ -412,6 +385,29 @@ static const char *command_of(const struct sb_trace *trace)
 		if (trace->processes[i].parent < 0 && trace->processes[i].exe)
 			return trace->processes[i].exe;
 	return NULL;
+}
+
+static const char *const *writable_of(struct sb_draft *draft, const struct sb_trace *const *runs,
+				      size_t run_count, struct sb_err *err)
+{
+	auto_writes writes = SB_WRITES_INIT;
+	auto_map dirs = SB_MAP_INIT;
+	const char **list = NULL;
+
+	for (size_t i = 0; i < run_count; i++)
+		if (sb_writes_read(&writes, runs[i], draft->set->root, err) < 0)
+			return NULL;
+	if (sb_writes_directories(&writes, &dirs, err) < 0)
+		return NULL;
+	list = draft_array(draft, dirs.count + 1, sizeof *list);
+	for (size_t i = 0; list && i < dirs.count; i++) {
+		list[i] = draft_string(draft, dirs.entries[i].key);
+		if (!list[i])
+			list = NULL;
+	}
+	if (!list)
+		(void)no_memory(err);
+	return list;
 }
 
 /* LD_LIBRARY_PATH of all replays: verify looks there too. */
