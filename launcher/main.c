@@ -83,15 +83,15 @@ static int run(struct launch_request *request, struct sb_err *err)
 	char cwd[PATH_MAX];
 	int rc = 0;
 
+	/* Deleted, or outside of our root: "(unreachable)/...". */
+	if (getcwd(cwd, sizeof cwd) && cwd[0] == '/')
+		request->cwd = cwd;
 	if (strcmp(name, launch_mode_host.name) != 0 && launch_is_inside(request))
 		by = "the view is there";
 	else
 		rc = launch_mode_choose(name, &mode, &why, err);
 	if (rc < 0)
 		return rc;
-	/* Deleted, or outside of our root: "(unreachable)/...". */
-	if (getcwd(cwd, sizeof cwd) && cwd[0] == '/')
-		request->cwd = cwd;
 	if (verbose())
 		say_mode(mode, by, &why);
 	if (uname(&machine) == 0)

@@ -18,21 +18,27 @@ const char *launch_variable(const struct launch_request *request, const char *na
 	return NULL;
 }
 
-/* Of the variables that say what a view is to be, all that can be told by eight bytes. */
+static uint64_t add_hash(uint64_t hash, const char *value)
+{
+	for (; value && *value; value++)
+		hash = (hash ^ (unsigned char)*value) * 1099511628211u; /* FNV-1a */
+	return (hash ^ (value ? 256 : 512)) * 1099511628211u;
+}
+
+/*
+ * Of the variables that say what a view is to be, all that can be told by eight bytes. What they
+ * name may be relative to the current directory, or be that.
+ */
 static uint64_t digest(const struct launch_request *request)
 {
-	static const char *const names[] = {"SIDEBUNDLE_BIND", "SIDEBUNDLE_NET",
-					    "SIDEBUNDLE_WRITABLE"};
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+	const char *bind = launch_variable(request, "SIDEBUNDLE_BIND");
+	const char *writable = launch_variable(request, "SIDEBUNDLE_WRITABLE");
+	uint64_t hash = 14695981039346656037u;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		const char *value = launch_variable(request, names[i]);
-
-		for (; value && *value; value++)
-			hash = (hash ^ (unsigned char)*value) * 1099511628211u;
-		hash = (hash ^ (value ? 256 + i : 512)) * 1099511628211u;
-	}
-	return hash;
+	hash = add_hash(hash, launch_variable(request, "SIDEBUNDLE_NET"));
+	hash = add_hash(hash, bind);
+	hash = add_hash(hash, writable);
+	return bind || writable ? add_hash(hash, request->cwd) : hash;
 }
 
 int launch_session_mark(const struct launch_request *request, struct sb_buf *ret,

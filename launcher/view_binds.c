@@ -110,12 +110,9 @@ static int choose_roots(const struct launch_view *view, struct roots *ret, struc
 		bind = "bundle";
 	else if (view->plan && view->plan->home)
 		bind = "cwd:tmp:bundle";
-	/* Programs start themselves by the name they were started by, which is the launcher's. */
-	if (!view->entry->cwd)
-		rc = add_root(ret, view->bundle, view->bundle, NULL, err);
 	ret->words = strdup(bind);
-	if (rc == 0 && !ret->words)
-		rc = sb_fail(err, ENOMEM, "read SIDEBUNDLE_BIND");
+	if (!ret->words)
+		return sb_fail(err, ENOMEM, "read SIDEBUNDLE_BIND");
 	for (char *next = ret->words, *word; rc == 0 && (word = strsep(&next, ":"));)
 		rc = add_word(view, ret, word, err);
 	if (rc == 0 && ret->count)
@@ -350,6 +347,34 @@ static int bind_root(const struct launch_view *view, struct launch_ops *ops,
 	return merge(view, ops, source.s, dest.s, err);
 }
 
+/*
+ * The bundle itself, read-only, where nothing that is bound shows it or lies over it: programs
+ * start themselves by the name they were started by, which is the launcher's.
+ */
+static int bind_bundle(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
+{
+	const struct root own = {view->bundle, view->bundle, NULL};
+	struct launch_op point = {.kind = LAUNCH_DIR, .mode = 0755, .optional = true};
+	struct launch_op show = {.kind = LAUNCH_SHOW, .optional = true};
+	auto_buf source = SB_BUF_INIT;
+	struct stat st;
+
+	/* Who says what is to be bound says it of this, too; a replay knows of no launcher. */
+	if (view->bind || view->entry->cwd || find_source(view, &own, &source, &st, err) <= 0 ||
+	    content_of(view->payload, source.s) != CONTENT_NONE)
+		return 0;
+	for (size_t i = 0; i < ops->count; i++)
+		if (ops->items[i].kind == LAUNCH_BIND &&
+		    (sb_path_below(source.s, ops->items[i].dest) ||
+		     sb_path_below(ops->items[i].dest, source.s)))
+			return 0;
+	point.dest = show.source = show.dest = source.s;
+	int rc = launch_view_add(view, ops, &point, err);
+	if (rc >= 0)
+		rc = launch_view_add(view, ops, &show, err);
+	return rc < 0 ? rc : 0;
+}
+
 int launch_view_binds(const struct launch_view *view, struct launch_ops *ops, struct sb_err *err)
 {
 	struct roots roots = {.count = 0};
@@ -358,5 +383,5 @@ int launch_view_binds(const struct launch_view *view, struct launch_ops *ops, st
 	for (size_t i = 0; i < roots.count && rc >= 0; i++)
 		rc = bind_root(view, ops, &roots.items[i], err);
 	free(roots.words);
-	return rc;
+	return rc < 0 ? rc : bind_bundle(view, ops, err);
 }

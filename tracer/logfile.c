@@ -16,10 +16,9 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/map.h"
-#include "tracer/libctext.h"
+#include "tracer/logsweep.h"
 #include "tracer/mapped.h"
 
-#define DIR_PREFIX "sidebundle-log-"
 /* Chunks are mapped in pieces of this many: few mappings, and little address space at a time. */
 #define PIECE	   128u
 #define PIECE_SIZE ((size_t)PIECE * SB_CHUNK)
@@ -32,8 +31,6 @@
 /* A file system with less room than this is taken only if none has more: a container's /dev/shm. */
 #define ROOM_WANTED (512ull << 20)
 #define ROOM_LEAST  (2 * (unsigned long long)AHEAD_LEAST)
-/* A directory without a log is one that is just being made, until it is this old. */
-#define YOUNG_SECONDS 60
 
 struct piece {
 	uint64_t number;
@@ -79,96 +76,6 @@ static unsigned long long room_in(const char *dir)
 	return (unsigned long long)vfs.f_bavail * vfs.f_frsize;
 }
 
-/* --- what a killed run left ------------------------------------------------------------------ */
-
-/* A file of ours on a disk: in a place where others may have theirs. */
-static void remove_text(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
-		(void)unlink(path);
-}
-
-int sb_log_text(const char *dir, struct sb_buf *ret)
-{
-	const char *dash = strrchr(dir, '-');
-
-	return sb_buf_printf(ret, SB_LIBCTEXT_DISK "%s", dash ? dash + 1 : "");
-}
-
-static void remove_texts(int dir, const char *name)
-{
-	auto_buf path = SB_BUF_INIT;
-
-	if (sb_log_text(name, &path) == 0)
-		remove_text(path.s);
-	(void)unlinkat(dir, SB_LIBCTEXT_NAME, 0);
-}
-
-/* Removes `name` in `parent` if it is ours and nobody holds its lock. */
-static void remove_stale(int parent, const char *name)
-{
-	struct stat st;
-	auto_fd int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != geteuid() || st.st_mode & 077)
-		return;
-	auto_fd int log = openat(dir, "log", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (log < 0 ? st.st_mtime + YOUNG_SECONDS > time(NULL) : flock(log, LOCK_EX | LOCK_NB) < 0)
-		return;
-	/* What cannot be removed stays for the next one. */
-	(void)unlinkat(dir, "log", 0);
-	(void)unlinkat(dir, "new", 0);
-	(void)unlinkat(dir, "modules", 0);
-	remove_texts(dir, name);
-	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
-		sb_log(SB_LOG_INFO, "removed the log of a killed run: %s", name);
-}
-
-static void remove_all_stale(const char *where)
-{
-	auto_dir DIR *dir = opendir(where);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (strncmp(entry->d_name, DIR_PREFIX, strlen(DIR_PREFIX)) == 0)
-			remove_stale(dirfd(dir), entry->d_name);
-}
-
-/* Whether one of `dirs` has the log that a text on a disk belongs to. */
-static bool has_log(const char *const *dirs, size_t count, const char *suffix)
-{
-	for (size_t i = 0; i < count; i++) {
-		auto_buf path = SB_BUF_INIT;
-
-		if (dirs[i] && (sb_buf_printf(&path, "%s/" DIR_PREFIX "%s", dirs[i], suffix) < 0 ||
-				access(path.s, F_OK) == 0))
-			return true;
-	}
-	return false;
-}
-
-/* The log is in memory, mostly, and gone with the machine's last start. */
-static void remove_stray_texts(const char *const *dirs, size_t count)
-{
-	const char *prefix = SB_LIBCTEXT_PREFIX;
-	auto_dir DIR *dir = opendir(SB_LIBCTEXT_PLACE);
-	struct dirent *entry;
-	struct stat st;
-
-	while (dir && (entry = readdir(dir))) {
-		auto_buf path = SB_BUF_INIT;
-
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-		    !has_log(dirs, count, entry->d_name + strlen(prefix)) &&
-		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    st.st_mtime + YOUNG_SECONDS < time(NULL) &&
-		    sb_buf_printf(&path, SB_LIBCTEXT_PLACE "/%s", entry->d_name) == 0)
-			remove_text(path.s);
-	}
-}
-
 /* Best first: those with plenty of room in their order, then the others by room. */
 static void find_candidates(struct candidates *c)
 {
@@ -177,14 +84,14 @@ static void find_candidates(struct candidates *c)
 	size_t n = 0;
 
 	memset(c, 0, sizeof *c);
+	/* First: what fills a place may be what a killed run left. */
+	sb_log_sweep(all, sizeof all / sizeof *all);
 	for (size_t i = 0; i < 4; i++) {
 		unsigned long long room;
 		size_t at = n;
 
 		if (!all[i] || !*all[i])
 			continue;
-		/* First: what fills it may be what a killed run left. */
-		remove_all_stale(all[i]);
 		room = room_in(all[i]);
 		if (room < ROOM_LEAST)
 			continue;
@@ -196,7 +103,6 @@ static void find_candidates(struct candidates *c)
 		c->room[at] = room;
 		n++;
 	}
-	remove_stray_texts(all, sizeof all / sizeof *all);
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
@@ -271,7 +177,7 @@ static int open_file(struct sb_log_file *log, struct sb_err *err)
 static int make_in(struct sb_log_file *log, const char *where, const char *modules,
 		   struct sb_err *err)
 {
-	if (sb_buf_printf(&log->dir, "%s/" DIR_PREFIX "XXXXXX", where) < 0)
+	if (sb_buf_printf(&log->dir, "%s/" SB_LOG_PREFIX "XXXXXX", where) < 0)
 		return sb_fail(err, ENOMEM, "make the log");
 	if (!mkdtemp(log->dir.s)) {
 		int rc = sb_fail(err, errno, "make '%s'", log->dir.s);
@@ -346,7 +252,7 @@ void sb_log_free(struct sb_log_file *log)
 		if (log->path.s)
 			(void)unlink(log->path.s);
 		if (dir >= 0)
-			remove_texts(dir, log->dir.s);
+			sb_log_remove_texts(dir, log->dir.s);
 		if (sb_buf_printf(&modules, "%s/modules", log->dir.s) == 0)
 			(void)unlink(modules.s);
 		(void)rmdir(log->dir.s);

@@ -171,7 +171,11 @@ if [ "$SB_MODE" != host ]; then
 	mode_check "as verbose says" expect_match "$SB_MODE mode.*
 sidebundle: inside mode" elsewhere "SIDEBUNDLE_VERBOSE=1; export SIDEBUNDLE_VERBOSE; ${again/SIDEBUNDLE_VERBOSE=/} '/mnt/bin/sh -c : 2>&1' 2>&1"
 	mode_check "by what it was asked for, too" fine elsewhere \
-		"export SIDEBUNDLE_BIND=tmp SIDEBUNDLE_NET=1; $again 'echo fine >/made; /mnt/bin/sh -c \"cat /made; exit 7\"'"
+		"export SIDEBUNDLE_BIND=tmp:/mnt SIDEBUNDLE_NET=1; $again 'echo fine >/made; /mnt/bin/sh -c \"cat /made; exit 7\"'"
+	mode_check "which is read-only there" fine elsewhere \
+		"$again '/mnt/bin/sh -c \"(: >/mnt/new) 2>/dev/null || echo fine; exit 7\"'"
+	mode_check "and not shown to who says what is bound" fine elsewhere \
+		"export SIDEBUNDLE_BIND=none; $again 'test -e /mnt/bin || echo fine; exit 7'"
 	mode_check "a view of its own, for who asks for one" fine elsewhere \
 		"$again 'echo x >/made; SIDEBUNDLE_BIND=cwd SIDEBUNDLE_RUN_MODE=namespace /mnt/bin/sh -c \"test -e /made || echo fine; exit 7\"'"
 	replaced="echo x >/made; \$box mv b old && \$box cp -a old b && SIDEBUNDLE_RUN_MODE=namespace $path -c 'test -e /made || echo fine; exit 7'"

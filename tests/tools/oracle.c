@@ -185,8 +185,8 @@ static const char *internal_class(const char *path)
 static bool is_own(const struct state *st, const char *path)
 {
 	return sb_path_below(path, st->libexec) || strstr(path, "/sidebundle-log-") ||
-	       strstr(path, "/sidebundle-libc-") ||
-	       !strcmp(path, "/proc/self/environ") || !strcmp(path, "/proc/self/cmdline");
+	       strstr(path, "/sidebundle-libc-") || !strcmp(path, "/proc/self/environ") ||
+	       !strcmp(path, "/proc/self/cmdline");
 }
 
 /* What ld.so opens for the audit module, between the module itself and the log. */

@@ -284,6 +284,32 @@ Test(launch_ops, binds_what_the_bundle_asks_for)
 	cr_assert(!has(LAUNCH_BIND, "/home/u/work"));
 }
 
+/* Its own name, where no directory that is bound shows it, or is in its place. */
+Test(launch_ops, shows_the_bundle)
+{
+	shell(top, "mkdir -p machine/opt/app/data machine/srv machine/home/u/app");
+	view.bundle = "/opt/app";
+	plan("/home/u/work");
+	cr_assert(has(LAUNCH_SHOW, "/opt/app"));
+	cr_assert(has(LAUNCH_FILE, "/etc/passwd") || has(LAUNCH_TEXT, "/etc/passwd"));
+	view.bundle = "/home/u/app";
+	plan("/home/u/work");
+	cr_assert(!has(LAUNCH_SHOW, "/home/u/app"), "it is in the home");
+	view.bundle = "/opt/app";
+	view.bind = "/srv=/opt";
+	plan("/home/u/work");
+	cr_assert(!has(LAUNCH_SHOW, "/opt/app"), "who says what is bound says so");
+	view.bind = NULL;
+	view.cwd = "/opt/app/data";
+	plan("/opt/app/data");
+	cr_assert(!has(LAUNCH_SHOW, "/opt/app"), "over what is bound it would hide it");
+	cr_assert(has(LAUNCH_BIND, "/opt/app/data"));
+	view.cwd = "/home/u/work";
+	entry.cwd = "/proj";
+	plan("/proj");
+	cr_assert(!has(LAUNCH_SHOW, "/opt/app"), "a replay has no need of it");
+}
+
 Test(launch_ops, refuses_a_bind_that_cannot_be)
 {
 	static const char *const rows[][2] = {
