@@ -16,6 +16,7 @@
 #define THOROUGH_SECONDS 1.0
 /* Four megabytes of log: what they tell is held until all of it is read. */
 #define CHUNKS_A_PASS 64
+#define TRIES_A_PASS  8
 
 static double now(void)
 {
@@ -226,20 +227,32 @@ static void tell_first(struct sb_collector *c)
 	c->first_told = true;
 }
 
-/*
- * Some of the new chunks, and what there is to read in those at hand. One whose records wait for
- * what another chunk tells is not finished before all are read.
- */
-static void read_some(struct sb_collector *c, uint64_t claimed)
+static void find_all(struct sb_collector *c)
 {
-	add_new_chunks(c, claimed);
-	sb_real_renew(c->real);
 	for (size_t i = 0; i < c->chunk_count; i++) {
 		struct chunk *k = c->chunks[i];
 
 		k->over = __atomic_load_n(&k->memory->retired, __ATOMIC_ACQUIRE) ||
 			  (k->image && k->image->life == LIFE_GONE);
 		collect_find(c, k);
+	}
+}
+
+/*
+ * Some of the new chunks, and what there is to read in those at hand. One whose records wait for
+ * what another chunk tells is not finished before all are read. Who started meanwhile may have done
+ * what others then told of: so again, until nobody did, or it is busy for ever.
+ */
+static void read_some(struct sb_collector *c, uint64_t claimed)
+{
+	uint64_t started = claimed;
+
+	sb_real_renew(c->real);
+	for (int tries = 0; tries == 0 || (started > claimed && tries < TRIES_A_PASS); tries++) {
+		claimed = started;
+		add_new_chunks(c, claimed);
+		find_all(c);
+		started = c->next < claimed ? claimed : sb_log_claimed(c->log);
 	}
 	take_ready(c, false);
 	collect_births(c);
