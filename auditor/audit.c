@@ -7,6 +7,7 @@
 
 #include "auditor/libctext.h"
 #include "auditor/linker.h"
+#include "auditor/passed.h"
 #include "preload/environ.h"
 #include "preload/hide.h"
 #include "preload/inspect.h"
@@ -34,6 +35,7 @@ static struct {
 	bool cache_told;
 	bool started; /* what the program needs at its start is loaded */
 	bool preloaded;
+	bool planted;		      /* the linker's own calls are told by themselves */
 	const struct sb_share *share; /* the preload's */
 	uint32_t searched[SEARCHED];  /* hashes of directories, 0 none */
 } now;
@@ -116,7 +118,7 @@ unsigned la_version(unsigned offered)
 	if (!sb_image_find(__builtin_frame_address(0), &sb_image) || declines(offered) ||
 	    !sb_start(sb_image.argv, sb_image.envp))
 		return 0;
-	sb_linker_plant();
+	now.planted = sb_linker_plant();
 	regain_preload();
 	sb_libctext_begin();
 	sb_tls_begin();
@@ -268,6 +270,7 @@ void la_activity(uintptr_t *cookie, unsigned flag)
 		return;
 	now.started = true;
 	sb_tls_settled(now.main);
+	sb_passed_tell(now.main, now.planted);
 	/* All is relocated, and nothing has run. */
 	if (now.share)
 		now.share->plant();

@@ -139,7 +139,7 @@ static bool all_work(const struct place places[SITES], unsigned count)
 	return true;
 }
 
-void sb_linker_plant(void)
+bool sb_linker_plant(void)
 {
 	struct sb_recorder *st = sb_self();
 	struct place places[SITES];
@@ -148,7 +148,7 @@ void sb_linker_plant(void)
 	unsigned count;
 
 	if (!sb_load(&st->bypass) || sb_load(&st->sandboxed) || !find_linker(&linker))
-		return;
+		return false;
 	count = make_places(st->log, &linker, places);
 	for (unsigned i = 0; i < count; i++) {
 		uintptr_t at = (uintptr_t)places[i].at;
@@ -161,17 +161,20 @@ void sb_linker_plant(void)
 	/* Executable all the while, as in preload/plant.c: refused right away where it is refused.
 	 */
 	if (!count || !protect(from, to, PROT_READ | PROT_WRITE | PROT_EXEC))
-		return;
+		return false;
 	write_all(places, count, false);
-	if (!all_work(places, count))
+	bool work = all_work(places, count);
+	if (!work)
 		write_all(places, count, true);
 	(void)protect(from, to, PROT_READ | PROT_EXEC);
+	return work;
 }
 
 #else
 
-void sb_linker_plant(void)
+bool sb_linker_plant(void)
 {
+	return false;
 }
 
 #endif

@@ -6,8 +6,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /*
  * Once, after sb_start(), before the linker looks for anything but us: there is one thread.
- * Does nothing in a process that has no guard, or may not use the bypass.
+ * False: they are made as ever; so in a process that has no guard, or may not use the bypass.
  */
-void sb_linker_plant(void);
+bool sb_linker_plant(void);

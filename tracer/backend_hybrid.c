@@ -143,6 +143,7 @@ static int prepare(struct hybrid *h, struct sb_err *err)
 	};
 	auto_buf modules = SB_BUF_INIT;
 	struct sb_quiet quiet;
+	struct sb_opening opening;
 	int rc = sb_audit_modules("hybrid", h->spec->libexec, &modules, err);
 
 	if (rc == 0)
@@ -157,6 +158,11 @@ static int prepare(struct hybrid *h, struct sb_err *err)
 		return sb_fail(err, ENOMEM, "start the trace");
 	guard.module = h->module.s;
 	rc = sb_audit_plan(h->spec, h->log, h->sink, true, &h->plan, err);
+	if (rc == 0 && sb_opening_learn(guard.module, h->plan.envp, &opening)) {
+		sb_log_head(h->log)->opening_distance = opening.distance;
+		sb_log_head(h->log)->opening_site = opening.site;
+		guard.opening = &opening;
+	}
 	if (rc == 0)
 		rc = sb_collector_new(h->log, h->sink, &h->plan.first, &h->collector, err);
 	if (rc == 0)

@@ -19,6 +19,12 @@
 #define LEAF_MOST  4u
 #define CALLS_MOST 256u
 
+#ifdef __aarch64__
+#define ABI_NATIVE SB_ABI_AARCH64
+#else
+#define ABI_NATIVE SB_ABI_X86_64
+#endif
+
 #define NR_AT	offsetof(struct seccomp_data, nr)
 #define ARCH_AT offsetof(struct seccomp_data, arch)
 /* Words of a 64-bit field, on a little-endian machine. */
@@ -30,6 +36,7 @@ enum deed {
 	ACT, /* unless it passes */
 	ACT_ALWAYS,
 	ACT_FSTAT, /* as ACT; unless it is one of the quiet ones */
+	ACT_OPEN,  /* as ACT; unless it is the opening of the module */
 	ACT_PRCTL, /* where its first argument is PR_SET_SECCOMP */
 	ACT_CLONE, /* where its flags have CLONE_UNTRACED or CLONE_NEWNS */
 	REFUSE,	   /* ENOSYS */
@@ -109,7 +116,8 @@ static bool wanted(const struct sb_filter_spec *spec, const struct sb_syscall *r
 	}
 }
 
-static enum deed deed_of(const struct sb_filter_spec *spec, const struct sb_syscall *row)
+static enum deed deed_of(const struct sb_filter_spec *spec, const struct sb_syscall *row,
+			 enum sb_abi abi)
 {
 	switch (row->act) {
 	/* Within which root who is must be known of everybody. */
@@ -123,7 +131,11 @@ static enum deed deed_of(const struct sb_filter_spec *spec, const struct sb_sysc
 		/* clone3 has its flags in memory, out of our reach here. */
 		return strcmp(row->name, "clone") == 0 ? ACT_CLONE : ACT_ALWAYS;
 	default:
-		return spec->quiet_count && strcmp(row->name, "newfstatat") == 0 ? ACT_FSTAT : ACT;
+		if (spec->quiet_count && strcmp(row->name, "newfstatat") == 0)
+			return ACT_FSTAT;
+		return spec->opening && abi == ABI_NATIVE && strcmp(row->name, "openat") == 0
+			       ? ACT_OPEN
+			       : ACT;
 	}
 }
 
@@ -137,7 +149,7 @@ static void collect(struct maker *m, enum sb_abi abi)
 		if (row->nr[abi] >= 0 && wanted(m->spec, row))
 			m->numbers[m->count++] = (struct number){
 				(uint32_t)row->nr[abi] | (abi == SB_ABI_X32 ? X32_BIT : 0),
-				deed_of(m->spec, row)};
+				deed_of(m->spec, row, abi)};
 	}
 	qsort(m->numbers, m->count, sizeof *m->numbers, by_number);
 }
@@ -176,7 +188,7 @@ static uint16_t unless_low(struct maker *m, size_t offset, uint16_t bits)
 }
 
 /* The instruction pointer is that of the next instruction. */
-static void act_unless_passed(struct maker *m)
+static void allow_passed(struct maker *m)
 {
 	if (m->spec->let_pass) {
 		load(m, LOW_OF(args[5]));
@@ -189,6 +201,48 @@ static void act_unless_passed(struct maker *m)
 		land(m, high, false);
 		land(m, site, false);
 	}
+}
+
+static void act_unless_passed(struct maker *m)
+{
+	allow_passed(m);
+	answer(m, m->spec->action);
+}
+
+/* On where it is landed, unless the word at `offset` is this. */
+static uint16_t unless_word(struct maker *m, size_t offset, uint32_t word)
+{
+	load(m, offset);
+	return put(m, BPF_JMP | BPF_JEQ | BPF_K, word, 0, 0);
+}
+
+/* Negative distances count, too: modulo 2^32, and within 4 GiB, as the high halves are equal. */
+static void act_unless_module(struct maker *m)
+{
+	const struct sb_opening *o = m->spec->opening;
+
+	allow_passed(m);
+	uint16_t site = unless_low(m, LOW_OF(instruction_pointer), o->site);
+	uint16_t dirfd = unless_word(m, LOW_OF(args[0]), (uint32_t)AT_FDCWD);
+	uint16_t flags = unless_word(m, LOW_OF(args[2]), O_RDONLY | O_CLOEXEC);
+	uint16_t sixth = unless_word(m, LOW_OF(args[5]), o->sixth);
+	load(m, HIGH_OF(instruction_pointer));
+	(void)put(m, BPF_MISC | BPF_TAX, 0, 0, 0);
+	load(m, HIGH_OF(args[1]));
+	uint16_t high = put(m, BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 0);
+	load(m, LOW_OF(instruction_pointer));
+	(void)put(m, BPF_MISC | BPF_TAX, 0, 0, 0);
+	load(m, LOW_OF(args[1]));
+	(void)put(m, BPF_ALU | BPF_SUB | BPF_X, 0, 0, 0);
+	(void)put(m, BPF_ALU | BPF_SUB | BPF_K, o->distance, 0, 0);
+	uint16_t beyond = put(m, BPF_JMP | BPF_JGE | BPF_K, SB_OPENING_SPAN, 0, 0);
+	answer(m, SECCOMP_RET_ALLOW);
+	land(m, site, false);
+	land(m, dirfd, false);
+	land(m, flags, false);
+	land(m, sixth, false);
+	land(m, high, false);
+	land(m, beyond, true);
 	answer(m, m->spec->action);
 }
 
@@ -234,6 +288,9 @@ static void do_deed(struct maker *m, enum deed deed)
 		break;
 	case ACT_FSTAT:
 		act_unless_quiet(m);
+		break;
+	case ACT_OPEN:
+		act_unless_module(m);
 		break;
 	case ACT_PRCTL:
 		act_where_filtering(m);

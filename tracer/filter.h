@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "tracer/opening.h"
 #include "tracer/quiet.h"
 
 struct sb_filter_spec {
@@ -19,6 +20,8 @@ struct sb_filter_spec {
 	/* Calls at these places that name nothing are allowed. */
 	struct sb_quiet quiet[SB_QUIET_MOST];
 	unsigned quiet_count;
+	/* Opens that look like this one are allowed; NULL: there are none. */
+	const struct sb_opening *opening;
 	int refuse_uring; /* io_uring_setup fails with ENOSYS */
 	/* Act upon ptrace and seccomp calls as well, and on clone that asks for no tracer. */
 	int with_tracers;

@@ -25,6 +25,7 @@
 struct sb_guard {
 	struct sb_guard_spec spec;
 	struct sb_filter filter;
+	struct sb_opening opening; /* where spec.opening is set, what it leads to */
 	struct sb_notify *notify;
 	struct sb_watch *watch;
 	char *cwd;
@@ -41,6 +42,7 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 		.sink = g->spec.sink,
 		.backend = g->spec.backend,
 		.with_modules = g->spec.let_pass,
+		.module = g->spec.opening ? g->spec.module : NULL,
 		.no_new_privs = sb_notify_unprivileged(g->notify),
 		.done = g->spec.done,
 		.arg = g->spec.arg,
@@ -111,6 +113,10 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 	if (!g)
 		return sb_fail(err, ENOMEM, "start the trace");
 	g->spec = *spec;
+	if (spec->opening) {
+		g->opening = *spec->opening;
+		filter.opening = &g->opening;
+	}
 	g->cwd = getcwd(NULL, 0);
 	struct sb_notify_spec notify = {spec->trace->trace, &g->filter, born, serve, served, g};
 	/* The most frequent one comes first. */

@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "tracer/backend.h"
 #include "tracer/decode.h"
+#include "tracer/opening.h"
 #include "tracer/sink.h"
 #include "tracer/watch.h"
 
@@ -34,6 +35,8 @@ struct sb_guard_spec {
 	/* A file of ours, by the name that the dynamic linker opens it by: to open it is no event,
 	 * and no sign of anything. NULL: none. */
 	const char *module;
+	/* Where that can be told without being asked: then most of it is not told. Copied. */
+	const struct sb_opening *opening;
 	void (*ahead)(void *arg, const struct sb_call *call);
 	void (*done)(void *arg, uint32_t number);
 	void *arg;

@@ -131,6 +131,14 @@ int sb_listener_take(int listener, struct sb_listener_room *room)
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, room->notif) < 0 ? -errno : 0;
 }
 
+void sb_listener_refuse(int listener, struct sb_listener_room *room, uint64_t id, int error)
+{
+	memset(room->resp, 0, room->resp_size);
+	room->resp->id = id;
+	room->resp->error = -error;
+	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, room->resp);
+}
+
 bool sb_listener_continue(int listener, struct sb_listener_room *room, uint64_t id)
 {
 	memset(room->resp, 0, room->resp_size);

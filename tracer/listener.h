@@ -40,5 +40,7 @@ int sb_listener_receive(int socket, struct sb_listener_flags *ret);
 
 /* The next notice. 0, or -errno: -ENOENT where its process was killed meanwhile. */
 int sb_listener_take(int listener, struct sb_listener_room *room);
+/* The call is not made, and fails with this errno. */
+void sb_listener_refuse(int listener, struct sb_listener_room *room, uint64_t id, int error);
 /* Lets the call go on. False: it waits no more. */
 bool sb_listener_continue(int listener, struct sb_listener_room *room, uint64_t id);

@@ -37,6 +37,9 @@ struct sb_watch_spec {
 	bool no_new_privs;
 	/* The processes have modules of ours: an exec that bears SB_AGAIN makes no new image. */
 	bool with_modules;
+	/* The one whose opening is not told of, where something else may look like it: as in
+	 * sb_opening_missed(). NULL: every opening is told of. */
+	const char *module;
 	/* No more is heard of this image here. NULL: then that is all that there is of it. */
 	void (*done)(void *arg, uint32_t number);
 	/* For who keeps books of his own: both may be NULL. */

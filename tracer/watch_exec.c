@@ -1,10 +1,12 @@
 /* From one image of a process to the next: what the kernel reads on the way. */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tracer/opening.h"
 #include "tracer/watch_private.h"
 #include "tracer/wire.h"
 
@@ -157,6 +159,28 @@ static void begin_image(struct sb_watch *w, struct watch_process *p, char *const
 	watch_done(w, before);
 }
 
+/* What it opened first, which nobody told of, need not have been our module. */
+static void tell_missed(struct sb_watch *w, const struct watch_thread *leader)
+{
+	struct watch_process *p = leader->process;
+	auto_buf file = SB_BUF_INIT, text = SB_BUF_INIT;
+	struct watch_name name = {0};
+
+	switch (sb_opening_missed(p->pid, w->spec.module, &file)) {
+	case SB_MISSED_AUDITOR:
+		watch_absolute(w, leader, AT_FDCWD, sb_buf_str(&file), &text, &name);
+		if (name.there)
+			tell_path(w, &name, text.s + name.at, NULL, SB_OPEN, SB_OUTCOME_UNKNOWN,
+				  watch_number(w, p, NULL), p->pid);
+		break;
+	case SB_MISSED_PERHAPS:
+		sb_sink_lost(w->spec.sink, 1);
+		break;
+	case SB_MISSED_NOTHING:
+		break;
+	}
+}
+
 void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid)
 {
 	struct watch_thread *caller = watch_find_thread(w, tid), *leader = watch_thread(w, pid);
@@ -188,6 +212,8 @@ void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid)
 		begin_image(w, p, NULL);
 	}
 	watch_give_call(w, call);
+	if (w->spec.module)
+		tell_missed(w, leader);
 }
 
 /* What it was executed by, and each interpreter on the way, and its linker. */

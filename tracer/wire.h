@@ -73,6 +73,10 @@
  * filter: the image is still the one that it was. */
 #define SB_AGAIN 0x6a1d9be37c0f5825
 
+/* So much further from the linker's call the name of the audit module may lie, by the program's own
+ * thread-local variables: see tracer/opening.h. */
+#define SB_OPENING_SPAN 0x30u
+
 /* What an exec hook learned about a program file, for all who exec it later: see `info` bits. */
 struct sb_log_prog {
 	uint64_t key;  /* sb_hash-like of dev, ino, size, mtime, ctime; 0 free; stored last, once */
@@ -129,7 +133,11 @@ struct sb_log_header {
 	uint32_t libctext; /* enum sb_libctext_at: where there is a text for libc */
 	uint32_t owner;	   /* the user whose that is, where others might put theirs */
 	uint64_t starved;  /* `allocated` when waiting for more was given up, plus one; atomic */
-	uint64_t reserved_[4];
+	/* Opens that the guard lets pass untold, as the audit module's look like them: as in struct
+	 * sb_opening (tracer/opening.h). */
+	uint32_t opening_distance; /* 0: there are none */
+	uint32_t opening_site;
+	uint64_t reserved_[3];
 	struct sb_log_linker linker[SB_LINKERS];
 	struct sb_log_prog prog[SB_PROG_SLOTS];
 };

@@ -27,7 +27,7 @@
 /* What cBPF needs of the instructions that seccomp knows. */
 static uint32_t run(const struct sock_fprog *prog, const struct seccomp_data *data)
 {
-	uint32_t a = 0;
+	uint32_t a = 0, x = 0;
 
 	for (unsigned pc = 0; pc < prog->len; pc++) {
 		const struct sock_filter *i = &prog->filter[pc];
@@ -49,8 +49,20 @@ static uint32_t run(const struct sock_fprog *prog, const struct seccomp_data *da
 		case BPF_JMP | BPF_JSET | BPF_K:
 			pc += a & i->k ? i->jt : i->jf;
 			break;
+		case BPF_JMP | BPF_JEQ | BPF_X:
+			pc += a == x ? i->jt : i->jf;
+			break;
 		case BPF_ALU | BPF_AND | BPF_K:
 			a &= i->k;
+			break;
+		case BPF_ALU | BPF_SUB | BPF_K:
+			a -= i->k;
+			break;
+		case BPF_ALU | BPF_SUB | BPF_X:
+			a -= x;
+			break;
+		case BPF_MISC | BPF_TAX:
+			x = a;
 			break;
 		case BPF_RET | BPF_K:
 			return i->k;
@@ -73,6 +85,12 @@ static uint32_t arch_of(enum sb_abi abi)
 		return AUDIT_ARCH_X86_64;
 	}
 }
+
+#ifdef __aarch64__
+#define NATIVE SB_ABI_AARCH64
+#else
+#define NATIVE SB_ABI_X86_64
+#endif
 
 static bool native(enum sb_abi abi)
 {
@@ -128,6 +146,10 @@ static uint32_t expected(const struct sb_filter_spec *spec, const struct seccomp
 	}
 }
 
+#define LINKER 0x7fff12345b1dull
+static const struct sb_opening opening = {
+	.distance = (uint32_t)-0x292ed, .sixth = 1, .site = LINKER & 0xfff};
+
 static const struct sb_filter_spec specs[] = {
 	{.action = TRACE},
 	{.action = TRACE, .refuse_uring = 1, .with_tracers = 1},
@@ -136,7 +158,8 @@ static const struct sb_filter_spec specs[] = {
 	{.action = SECCOMP_RET_USER_NOTIF,
 	 .let_pass = 1,
 	 .quiet = {{0, 0xdd5}, {0xfff, 0xc99}, {0x10a, 0xdd5}},
-	 .quiet_count = SB_QUIET_MOST},
+	 .quiet_count = SB_QUIET_MOST,
+	 .opening = &opening},
 };
 
 static const uint64_t pointers[] = {0x401000, PAGE + SB_PASS_SITE, PAGE + SB_PASS_SITE + 1,
@@ -229,6 +252,50 @@ Test(filter, the_kernel_takes_it)
 	if (WEXITSTATUS(status) == 77)
 		cr_skip("seccomp filters are refused here");
 	cr_expect(eq(int, WEXITSTATUS(status), 0));
+}
+
+/* The opening of the module: told by all that it is told by, and by nothing less. */
+Test(filter, opening)
+{
+	static const struct {
+		uint64_t at, name, dirfd, flags, sixth;
+		bool passes;
+	} cases[] = {
+		{LINKER, LINKER - 0x292ed, (uint32_t)AT_FDCWD, O_RDONLY | O_CLOEXEC, 1, true},
+		{LINKER, LINKER - 0x292ed + SB_OPENING_SPAN - 16, (uint32_t)AT_FDCWD,
+		 O_RDONLY | O_CLOEXEC, 1, true},
+		{LINKER + 0x1000, LINKER + 0x1000 - 0x292ed, (uint64_t)AT_FDCWD,
+		 O_RDONLY | O_CLOEXEC, 1, true},
+		{LINKER, LINKER - 0x292ed + SB_OPENING_SPAN, (uint32_t)AT_FDCWD,
+		 O_RDONLY | O_CLOEXEC, 1, false},
+		{LINKER, LINKER - 0x292ed - 16, (uint32_t)AT_FDCWD, O_RDONLY | O_CLOEXEC, 1, false},
+		{LINKER, LINKER - 0x292ed + (1ull << 32), (uint32_t)AT_FDCWD, O_RDONLY | O_CLOEXEC,
+		 1, false},
+		{LINKER, LINKER - 0x292ed, (uint32_t)AT_FDCWD, O_RDONLY | O_CLOEXEC, 0, false},
+		{LINKER, LINKER - 0x292ed, (uint32_t)AT_FDCWD, O_RDONLY, 1, false},
+		{LINKER, LINKER - 0x292ed, 3, O_RDONLY | O_CLOEXEC, 1, false},
+		{LINKER + 1, LINKER + 1 - 0x292ed, (uint32_t)AT_FDCWD, O_RDONLY | O_CLOEXEC, 1,
+		 false},
+	};
+	const struct sb_filter_spec spec = {
+		.action = SECCOMP_RET_USER_NOTIF, .let_pass = 1, .opening = &opening};
+	static struct sb_filter filter;
+	struct sb_err err = SB_ERR_INIT;
+
+	cr_assert(eq(int, sb_filter_make(&spec, &filter, &err), 0));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct seccomp_data data = {
+			.nr = SYS_openat,
+			.arch = arch_of(NATIVE),
+			.instruction_pointer = cases[i].at,
+			.args = {cases[i].dirfd, cases[i].name, cases[i].flags, 0, 0,
+				 cases[i].sixth},
+		};
+
+		cr_expect(eq(u32, run(&filter.prog, &data),
+			     cases[i].passes ? SECCOMP_RET_ALLOW : SECCOMP_RET_USER_NOTIF),
+			  "case %zu", i);
+	}
 }
 
 /* What names nothing passes, and the same call with a name does not. */

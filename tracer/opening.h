@@ -1,0 +1,43 @@
+/*
+ * How it looks to a seccomp filter that the dynamic linker opens our audit module: every program
+ * does so as it starts, and to be told of that costs it a tenth of its start. The name that is
+ * opened is the first thing that the linker makes room for after the program's own static TLS, so
+ * it lies at the same distance from the instruction that opens it in every process with the same
+ * linker; but for some bytes more, where the program has thread-local variables
+ * (SB_OPENING_SPAN in tracer/wire.h). And the register of a sixth argument, which open has not,
+ * still tells a file that was asked for by its path from one that was searched for.
+ *
+ * So something else that is asked for by its path, and lies there, looks like it: where another
+ * auditor comes before ours, or ours does not come at all. Whoever lets such opens pass has to tell
+ * of them himself: in a process with our module that does (auditor/passed.h), for one without it
+ * there is sb_opening_missed().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/buf.h"
+
+struct sb_opening {
+	uint32_t distance; /* low half, from the instruction that follows the call to the name */
+	uint32_t sixth;	   /* what that register holds, low half */
+	uint16_t site;	   /* where in its page that instruction lies */
+};
+
+/*
+ * Learns it from a program (ours) that starts with `envp`, where the name of the module is
+ * `module`; it gets no further than that. False: that cannot be done here, or `envp` has another
+ * auditor come first.
+ */
+bool sb_opening_learn(const char *module, char *const *envp, struct sb_opening *ret);
+
+enum sb_missed {
+	SB_MISSED_NOTHING,
+	SB_MISSED_AUDITOR, /* its name is in *ret */
+	SB_MISSED_PERHAPS, /* one that is preloaded by a path: there may be that much before it */
+};
+
+/* What may have been let pass of an image that was just made without our module in it. */
+enum sb_missed sb_opening_missed(pid_t pid, const char *module, struct sb_buf *ret);
