@@ -55,6 +55,74 @@ static long refuse(const struct sb_call *c, const struct sb_shape *s)
 		       : -EROFS;
 }
 
+/*
+ * A directory above a copy was there, with the copy's in it, whether this machine has one or not.
+ * 0: the call is none that it matters to.
+ */
+static long refuse_above(long nr)
+{
+	switch (nr) {
+#ifdef __NR_mkdir
+	case __NR_mkdir:
+	case __NR_mknod:
+	case __NR_symlink:
+	case __NR_link:
+#endif
+	case __NR_mkdirat:
+	case __NR_mknodat:
+	case __NR_symlinkat:
+	case __NR_linkat:
+		return -EEXIST;
+#ifdef __NR_rename
+	case __NR_rename:
+	case __NR_rmdir:
+	case __NR_unlink:
+#endif
+	case __NR_renameat:
+	case __NR_renameat2:
+	case __NR_unlinkat:
+		return -EBUSY;
+	default:
+		return 0;
+	}
+}
+
+__attribute__((noinline)) bool sb_is_read_only(const char *path)
+{
+	size_t len = (size_t)(sb_basename(path) - path), at = 0;
+	char dir[SB_PATH_MAX];
+	struct sb_place place;
+
+	place.size = 0;
+	return sb_put(dir, sizeof(dir), &at, path, len > 1 ? len - 1 : len) &&
+	       sb_look(dir, true, &place) && place.entry &&
+	       sb_arch_syscall(__NR_faccessat, AT_FDCWD, (long)dir, 0, 0, 0, 0) == -ENOENT;
+}
+
+/* Whether the payload has it; or where it would be, for a call that changes the directory. */
+__attribute__((noinline)) static bool is_payloads(const struct sb_call *c, const char *path,
+						  bool follow)
+{
+	struct sb_place place;
+
+	place.size = 0;
+	if (path[0] != '/')
+		return false;
+	return (sb_look(path, follow, &place) && place.entry) ||
+	       (refuse_above(c->nr) && sb_is_read_only(path));
+}
+
+/* This machine has not what a name says: where the payload has it, it stays as it is. */
+static long refuse_absent(const struct sb_call *c, const struct sb_shape *s)
+{
+	bool follow = sb_follows(s, sb_flags_of(c, s));
+	bool first = is_payloads(c, (const char *)c->args[s->path], follow);
+
+	if (s->path2 >= 0 && first != is_payloads(c, (const char *)c->args[s->path2], false))
+		return -EXDEV;
+	return first ? refuse(c, s) : -ENOENT;
+}
+
 static long dirfd_of(const struct sb_call *c, const struct sb_shape *s, bool second)
 {
 	if (!second)
@@ -112,38 +180,6 @@ static bool begins_inside(const struct sb_call *c, const struct sb_shape *s)
 		 sb_is_inside(dirfd_of(c, s, true), (const char *)c->args[s->path2])));
 }
 
-/*
- * A directory above a copy was there, with the copy's in it, whether this machine has one or not.
- * 0: the call is none that it matters to.
- */
-static long refuse_above(long nr)
-{
-	switch (nr) {
-#ifdef __NR_mkdir
-	case __NR_mkdir:
-	case __NR_mknod:
-	case __NR_symlink:
-	case __NR_link:
-#endif
-	case __NR_mkdirat:
-	case __NR_mknodat:
-	case __NR_symlinkat:
-	case __NR_linkat:
-		return -EEXIST;
-#ifdef __NR_rename
-	case __NR_rename:
-	case __NR_rmdir:
-	case __NR_unlink:
-#endif
-	case __NR_renameat:
-	case __NR_renameat2:
-	case __NR_unlinkat:
-		return -EBUSY;
-	default:
-		return 0;
-	}
-}
-
 static long redirect_change(const struct sb_call *c, const struct sb_shape *s, unsigned long how);
 
 /* With those of its paths led there that have to do with copies (redirect/settle.c). */
@@ -191,5 +227,5 @@ static long redirect_change(const struct sb_call *c, const struct sb_shape *s, u
 	if (rc != -ENOENT)
 		return rc;
 	rc = change_led(c, s, false, false);
-	return rc == (long)SB_GATE_PASS ? -ENOENT : rc;
+	return rc == (long)SB_GATE_PASS ? refuse_absent(c, s) : rc;
 }

@@ -113,6 +113,10 @@ struct sb_place {
  * links, through a file), which the kernel may tell.
  */
 bool sb_look(const char *path, bool follow, struct sb_place *ret);
+
+/* redirect/change.c: whether `path` (absolute) would be in a directory that only the payload has:
+ * nobody can make something there. */
+bool sb_is_read_only(const char *path);
 /* The real path of a found place, in the payload or in ROOT; NULL: longer than the room. */
 const char *sb_place_in_payload(struct sb_place *place);
 const char *sb_place_in_root(struct sb_place *place);

@@ -8,7 +8,7 @@ mkdir -p app/sub etc outside && echo payload >app/data && echo in >app/sub/in &&
 ln -s $app/data app/absolute && ln -s $app/sub app/dir && ln -s /dev/stdout app/log && ln -s "$PWD/outside" app/outside
 ln -s "$PWD/started" app/started && printf '#!/bin/sh\necho "started $1"\n' >started && chmod 755 started
 programs=()
-for program in bash cat find ls mkdir rm stat; do
+for program in bash cat chmod find ln ls mkdir mv rm stat; do
 	command -v $program >/dev/null || continue
 	programs+=(--from-host "$(realpath "$(command -v $program)")")
 done
@@ -46,6 +46,21 @@ check "nor by adding" expect_match 'Read-only file system' in_app 'echo x >new'
 check "nor by removing" expect_match 'Read-only file system' in_app 'rm -f data'
 check "a directory that is there is there" expect_match 'File exists' in_app 'mkdir sub'
 check "and one that is not cannot be made" expect_match 'Read-only file system' in_app 'mkdir new'
+# By a whole name, too: what only the bundle has is there.
+check "a whole name: not by opening" expect_match 'Read-only file system' inside "echo x >$app/data"
+check "nor by adding, by that" expect_match 'Read-only file system' inside "echo x >$app/new"
+check "nor by removing" expect_match 'Read-only file system' inside "rm -f $app/data"
+check "nor by removing what is not there" expect_match 'Read-only file system|No such file' inside "rm -r $app/none"
+check "nor can one be made" expect_match 'Read-only file system' inside "mkdir $app/new"
+check "or a link" expect_match 'Read-only file system' inside "ln -s data $app/new"
+check "nor is it changed" expect_match 'Read-only file system' inside "chmod 777 $app/data; :"
+check "what is not there is not changed" expect_match 'No such file' inside "chmod 777 $app/none; :"
+check "nor moved within it" expect_match 'Read-only file system' inside "mv $app/data $app/new"
+check "a file that is moved out of it is copied first" expect_match 'Read-only file system' inside "mv $app/data moved"
+check "so it is there" expect_output payload cat moved
+check "one that is moved into it stays" expect_match 'Read-only file system' inside "mv moved $app/new"
+check "and is there" expect_output payload cat moved
+check "elsewhere, what is not there is not there" expect_match 'No such file' inside 'mkdir /none/new'
 check "which left it as it was" expect_output "$before" bash -c 'find b/payload -printf "%p %s %T@\n" | sort'
 
 # --- directories that both have
