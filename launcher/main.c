@@ -86,12 +86,16 @@ static int run(struct launch_request *request, struct sb_err *err)
 	/* Deleted, or outside of our root: "(unreachable)/...". */
 	if (getcwd(cwd, sizeof cwd) && cwd[0] == '/')
 		request->cwd = cwd;
-	if (strcmp(name, launch_mode_host.name) != 0 && launch_is_inside(request))
-		by = "the view is there";
-	else
+	bool inside = strcmp(name, launch_mode_host.name) != 0 && launch_is_inside(request);
+	/* Nothing is tried for a view that is there; but what is no mode stays none. */
+	if (!inside || strcmp(name, "auto") != 0)
 		rc = launch_mode_choose(name, &mode, &why, err);
 	if (rc < 0)
 		return rc;
+	if (inside) {
+		mode = &launch_mode_inside;
+		by = "the view is there";
+	}
 	if (verbose())
 		say_mode(mode, by, &why);
 	if (uname(&machine) == 0)

@@ -162,6 +162,8 @@ crowd() {
 	for i in "${pids[@]}"; do wait "$i" || bad=1; done
 	return $bad
 }
+mode_check "by no mode that there is not" expect_match "there is no run mode 'none'" \
+	inside b/bin/sh -c "SIDEBUNDLE_RUN_MODE=none $path -c '$said'"
 mode_check "many of them at once" crowd
 # Where none of the user's folders is, in its own view; it finds there what was written by the first.
 again="mount --bind \"\$1\" /mnt && cd / && SIDEBUNDLE_VERBOSE= exec /mnt/bin/sh -c"
