@@ -136,9 +136,23 @@ static bool is_random(const char *word, size_t len)
 	return len >= RANDOM_LEAST && (lower || upper) && (digit || (upper && lower));
 }
 
+/* Python's and gcc's, one in twelve and one in two hundred of which are small letters alone. */
+static bool is_temporary(const char *word, size_t len)
+{
+	static const char *const fronts[] = {"tmp", "cc"};
+
+	for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++) {
+		size_t front = strlen(fronts[i]);
+
+		if ((len == front + 6 || len == front + 8) && strncmp(word, fronts[i], front) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int add_word(struct sb_buf *ret, const char *word, size_t len)
 {
-	if (is_random(word, len))
+	if (is_random(word, len) || is_temporary(word, len))
 		return sb_buf_printf(ret, "?%zu", len);
 	for (size_t i = 0; i < len; i++) {
 		bool digit = isdigit((unsigned char)word[i]) != 0;
