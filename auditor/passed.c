@@ -60,7 +60,10 @@ static bool come_first(const struct sb_recorder *st)
 	char *const *variable = sb_env_find(sb_image.envp, AUDITORS);
 	const char *first = variable ? *variable + sizeof(AUDITORS) - 1 : "";
 
-	return sb_image_auxv(AT_BASE) && *st->modules && sb_starts(first, st->modules);
+	size_t len = sb_strlen(st->modules);
+
+	return sb_image_auxv(AT_BASE) && len && sb_starts(first, st->modules) &&
+	       sb_starts(first + len, "/" SB_AUDIT_NAME);
 }
 
 void sb_passed_tell(const struct link_map *main, bool planted)

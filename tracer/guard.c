@@ -43,6 +43,7 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 		.backend = g->spec.backend,
 		.with_modules = g->spec.let_pass,
 		.module = g->spec.opening ? g->spec.module : NULL,
+		.opening = &g->opening,
 		.no_new_privs = sb_notify_unprivileged(g->notify),
 		.done = g->spec.done,
 		.arg = g->spec.arg,

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -21,11 +22,15 @@
 #include "common/fork.h"
 #include "tracer/decode.h"
 #include "tracer/listener.h"
+#include "tracer/wire.h"
 
+/* The instruction of a system call. */
 #if defined(__x86_64__)
 #define THIS_ARCH AUDIT_ARCH_X86_64
+static const uint8_t instruction[] = {0x0f, 0x05};
 #elif defined(__aarch64__)
 #define THIS_ARCH AUDIT_ARCH_AARCH64
+static const uint8_t instruction[] = {0x01, 0x00, 0x00, 0xd4};
 #else
 #error "which architecture do its system calls have?"
 #endif
@@ -36,16 +41,44 @@
 #define AUXV_MOST   64u
 #define PIECE	    65536u
 #define LD_CACHE    "/etc/ld.so.cache"
-/*
- * A linker with auditors lays out the thread's own memory before it asks for the first of them. One
- * without them has at least so much less before what it opens then, but for what these take, at
- * most: an object that is preloaded, and a directory that is searched before others, with what
- * each character of their names adds.
- */
-#define LESS	       4096u
-#define OBJECT_MOST    1600u
-#define DIRECTORY_MOST 160u
-#define CHARACTER_MOST 3u
+#define NAME_STEP   16u /* what the linker makes room for begins at a multiple of it */
+
+/* --- a process's memory ----------------------------------------------------------------------- */
+
+struct where {
+	uint64_t linker; /* is mapped; as the program itself, too; 0 not known */
+	bool secure;	 /* it asks for nothing by a path from its environment */
+};
+
+static struct where where_is(pid_t pid)
+{
+	ElfW(auxv_t) auxv[AUXV_MOST];
+	struct where ret = {0};
+	uint64_t headers = 0;
+	char name[32];
+
+	(void)snprintf(name, sizeof name, "/proc/%d/auxv", (int)pid);
+	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, auxv, sizeof auxv);
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof *auxv; i++)
+		switch (auxv[i].a_type) {
+		case AT_BASE:
+			ret.linker = auxv[i].a_un.a_val;
+			break;
+		case AT_PHDR:
+			headers = auxv[i].a_un.a_val;
+			break;
+		case AT_SECURE:
+			ret.secure = auxv[i].a_un.a_val != 0;
+			break;
+		default:
+			break;
+		}
+	/* They stand behind the file's first header. */
+	if (!ret.linker && headers)
+		ret.linker = headers - sizeof(ElfW(Ehdr));
+	return ret;
+}
 
 /* --- learning --------------------------------------------------------------------------------- */
 
@@ -84,7 +117,7 @@ struct learner {
 	enum step step;
 };
 
-/* False: it is no open that can be told by where its name lies. */
+/* False: it is no open as the linker makes them. */
 static bool opens(struct learner *l)
 {
 	const struct seccomp_data *data = &l->room.notif->data;
@@ -92,8 +125,12 @@ static bool opens(struct learner *l)
 	sb_buf_cut(&l->name, 0);
 	return data->arch == THIS_ARCH && data->nr == SYS_openat &&
 	       (int)data->args[0] == AT_FDCWD && data->args[2] == (O_RDONLY | O_CLOEXEC) &&
-	       data->args[1] >> 32 == data->instruction_pointer >> 32 &&
 	       sb_read_string((pid_t)l->room.notif->pid, data->args[1], PATH_MAX, &l->name) == 0;
+}
+
+static uint64_t base_of(const struct learner *l)
+{
+	return where_is((pid_t)l->room.notif->pid).linker;
 }
 
 static struct sb_opening look(const struct learner *l)
@@ -110,6 +147,7 @@ static struct sb_opening look(const struct learner *l)
 /* 1: all is known; 0: go on; -1: it is not as we know it. */
 static int advance(struct learner *l, struct sb_opening *ret)
 {
+	const struct seccomp_data *data = &l->room.notif->data;
 	struct sb_opening other;
 
 	if (!opens(l))
@@ -123,13 +161,17 @@ static int advance(struct learner *l, struct sb_opening *ret)
 		(void)sb_listener_continue(l->listener, &l->room, l->room.notif->id);
 		return 0;
 	}
+	/* What the filter has of it is half of the distance. */
+	bool near = data->args[1] >> 32 == data->instruction_pointer >> 32;
+	uint32_t offset = (uint32_t)(data->instruction_pointer - base_of(l));
 	/* The linker goes on without it, and without what is preloaded: neither is to trace us. */
 	sb_listener_refuse(l->listener, &l->room, l->room.notif->id, ENOENT);
 	if (l->step == CACHE)
 		return 0;
 	*ret = look(l);
+	ret->offset = offset;
 	l->step = CACHE;
-	return strcmp(sb_buf_str(&l->name), l->module) == 0 ? 0 : -1;
+	return near && strcmp(sb_buf_str(&l->name), l->module) == 0 ? 0 : -1;
 }
 
 static bool learn(struct learner *l, struct sb_opening *ret)
@@ -155,12 +197,25 @@ static bool watch(int listener, const char *module, struct sb_opening *ret)
 	return learned;
 }
 
+/* A program of ours would be one more of an outer trace's. */
+static bool is_traced(void)
+{
+	auto_file FILE *maps = fopen("/proc/self/maps", "re");
+	auto_free char *line = NULL;
+	size_t size = 0;
+
+	while (maps && getline(&line, &size, maps) >= 0)
+		if (strstr(line, "/" SB_AUDIT_NAME) || strstr(line, "/" SB_PRELOAD_NAME))
+			return true;
+	return false;
+}
+
 bool sb_opening_learn(const char *module, char *const *envp, struct sb_opening *ret)
 {
 	struct sb_listener_flags flags;
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (is_traced() || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
 	auto_fd int ours = pair[0];
 	pid_t pid = sb_fork_silent();
@@ -196,91 +251,76 @@ static void read_environment(pid_t pid, struct sb_buf *ret)
 	}
 }
 
-/* NULL: it is not there. */
-static const char *value_of(const struct sb_buf *environment, const char *name)
-{
-	const char *end = environment->s + environment->len;
-	size_t len = strlen(name);
-
-	for (const char *s = environment->s; s && s < end; s += strlen(s) + 1)
-		if (strncmp(s, name, len) == 0 && s[len] == '=')
-			return s + len + 1;
-	return NULL;
-}
-
-/* How many of a list there are that have a slash. */
-static size_t count_of(const char *list, const char *between)
-{
-	size_t count = 0;
-
-	for (const char *s = list; s && *s;) {
-		size_t len = strcspn(s, between);
-
-		count += memchr(s, '/', len) != NULL;
-		s += len;
-		s += strspn(s, between);
-	}
-	return count;
-}
-
-/* Whether one that is preloaded by a path may lie where our module's name would. */
-static bool may_look_like_it(const char *preloads, const char *path)
-{
-	size_t objects = count_of(preloads, ": "), before = 0;
-
-	if (!objects)
-		return false;
-	before = (objects - 1) * OBJECT_MOST + strlen(preloads) * CHARACTER_MOST;
-	if (path)
-		before += count_of(path, ":;") * DIRECTORY_MOST + strlen(path) * CHARACTER_MOST;
-	return before >= LESS;
-}
-
 static bool lists(const char *list, const char *module)
 {
 	size_t len = strlen(module);
 
-	for (const char *s = list ? strstr(list, module) : NULL; s; s = strstr(s + 1, module))
+	for (const char *s = strstr(list, module); s; s = strstr(s + 1, module))
 		if ((s == list || s[-1] == ':') && (!s[len] || s[len] == ':'))
 			return true;
 	return false;
 }
 
-/* Where it cannot be told, it may have one. */
-static bool has_linker(pid_t pid)
+/* The linker takes each variable as often as it is there. */
+static bool has(const struct sb_buf *environment, const char *name,
+		bool (*says)(const char *value, const char *arg), const char *arg)
 {
-	ElfW(auxv_t) auxv[AUXV_MOST];
-	char name[32];
+	const char *end = environment->s + environment->len;
+	size_t len = strlen(name);
 
-	(void)snprintf(name, sizeof name, "/proc/%d/auxv", (int)pid);
-	auto_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, auxv, sizeof auxv);
-	for (ssize_t i = 0; i < n / (ssize_t)sizeof *auxv; i++)
-		if (auxv[i].a_type == AT_BASE)
-			return auxv[i].a_un.a_val != 0;
-	return true;
+	for (const char *s = environment->s; s && s < end; s += strlen(s) + 1)
+		if (strncmp(s, name, len) == 0 && says(s + len, arg))
+			return true;
+	return false;
 }
 
-enum sb_missed sb_opening_missed(pid_t pid, const char *module, struct sb_buf *ret)
+static bool has_path(const char *value, const char *arg)
+{
+	(void)arg;
+	return strchr(value, '/');
+}
+
+/* Another linker has something else there. */
+static bool is_linker(pid_t pid, uint64_t linker, const struct sb_opening *opening)
+{
+	uint8_t call[sizeof instruction];
+
+	return linker &&
+	       sb_read_memory(pid, linker + opening->offset - sizeof call, call, sizeof call) ==
+		       0 &&
+	       memcmp(call, instruction, sizeof call) == 0;
+}
+
+enum sb_beginning sb_opening_begins(pid_t pid, const char *module, const struct sb_opening *opening)
 {
 	auto_buf environment = SB_BUF_INIT;
+	struct where where = where_is(pid);
 
-	if (!has_linker(pid))
-		return SB_MISSED_NOTHING;
+	if (!is_linker(pid, where.linker, opening))
+		return SB_BEGINS_WITH_US;
+	if (where.secure)
+		return SB_BEGINS_WITHOUT;
 	read_environment(pid, &environment);
-	const char *auditors = value_of(&environment, "LD_AUDIT");
-	if (lists(auditors, module))
-		return SB_MISSED_NOTHING;
-	if (auditors && *auditors) {
-		size_t len = strcspn(auditors, ":");
+	if (has(&environment, "LD_AUDIT=", lists, module))
+		return SB_BEGINS_WITH_US;
+	return has(&environment, "LD_PRELOAD=", has_path, NULL) ? SB_BEGINS_PRELOADED
+								: SB_BEGINS_WITHOUT;
+}
 
-		/* By a name without a slash it is searched for, and opened by another. */
-		return memchr(auditors, '/', len) && sb_buf_add(ret, auditors, len) == 0
-			       ? SB_MISSED_AUDITOR
-			       : SB_MISSED_PERHAPS;
+bool sb_opening_missed(pid_t pid, const struct sb_opening *opening, struct sb_buf *ret)
+{
+	uint64_t name = where_is(pid).linker + opening->offset +
+			(uint64_t)(int64_t)(int32_t)opening->distance;
+
+	/* The last that begins there: before it there may be where the program lies. */
+	for (unsigned i = SB_OPENING_SPAN; i >= NAME_STEP; i -= NAME_STEP) {
+		char before;
+
+		sb_buf_cut(ret, 0);
+		if (sb_read_memory(pid, name + i - NAME_STEP - 1, &before, 1) == 0 && !before &&
+		    sb_read_string(pid, name + i - NAME_STEP, PATH_MAX, ret) == 0 &&
+		    strchr(sb_buf_str(ret), '/'))
+			return true;
 	}
-	return may_look_like_it(value_of(&environment, "LD_PRELOAD"),
-				value_of(&environment, "LD_LIBRARY_PATH"))
-		       ? SB_MISSED_PERHAPS
-		       : SB_MISSED_NOTHING;
+	return false;
 }

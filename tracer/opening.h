@@ -23,7 +23,8 @@
 struct sb_opening {
 	uint32_t distance; /* low half, from the instruction that follows the call to the name */
 	uint32_t sixth;	   /* what that register holds, low half */
-	uint16_t site;	   /* where in its page that instruction lies */
+	uint32_t offset;   /* of that instruction, from where the linker is mapped */
+	uint16_t site;	   /* where in its page it lies */
 };
 
 /*
@@ -33,11 +34,18 @@ struct sb_opening {
  */
 bool sb_opening_learn(const char *module, char *const *envp, struct sb_opening *ret);
 
-enum sb_missed {
-	SB_MISSED_NOTHING,
-	SB_MISSED_AUDITOR, /* its name is in *ret */
-	SB_MISSED_PERHAPS, /* one that is preloaded by a path: there may be that much before it */
+/* How an image begins that was just made; its first call is under way. */
+enum sb_beginning {
+	SB_BEGINS_WITH_US,   /* or not by that linker: nothing is missed */
+	SB_BEGINS_WITHOUT,   /* sb_opening_missed() tells, until it calls more than readlink */
+	SB_BEGINS_PRELOADED, /* the same; and what it preloads by a path may come to lie there */
 };
 
-/* What may have been let pass of an image that was just made without our module in it. */
-enum sb_missed sb_opening_missed(pid_t pid, const char *module, struct sb_buf *ret);
+enum sb_beginning sb_opening_begins(pid_t pid, const char *module,
+				    const struct sb_opening *opening);
+/*
+ * Whether something else was opened in our module's place, of an image that begins without it;
+ * *ret: by which name. That is another auditor, before which the linker may ask where the program
+ * lies; or the program, where the linker is run as one itself.
+ */
+bool sb_opening_missed(pid_t pid, const struct sb_opening *opening, struct sb_buf *ret);

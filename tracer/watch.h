@@ -20,6 +20,7 @@
 
 #include "common/err.h"
 #include "tracer/decode.h"
+#include "tracer/opening.h"
 #include "tracer/sink.h"
 
 struct sb_watch;
@@ -40,6 +41,7 @@ struct sb_watch_spec {
 	/* The one whose opening is not told of, where something else may look like it: as in
 	 * sb_opening_missed(). NULL: every opening is told of. */
 	const char *module;
+	const struct sb_opening *opening;
 	/* No more is heard of this image here. NULL: then that is all that there is of it. */
 	void (*done)(void *arg, uint32_t number);
 	/* For who keeps books of his own: both may be NULL. */

@@ -178,6 +178,8 @@ int sb_watch_enter(struct sb_watch *w, pid_t tid, const struct sb_call *made,
 	t = watch_thread(w, tid);
 	if (!t)
 		return -ESRCH;
+	if (t->process->begins)
+		watch_tell_missed(w, t, made);
 	call = watch_take_call(w);
 	if (!call) {
 		sb_sink_lost(w->spec.sink, 1);

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tracer/opening.h"
 #include "tracer/watch_private.h"
 #include "tracer/wire.h"
 
@@ -138,7 +137,7 @@ static void tell_unseen(struct sb_watch *w, struct watch_process *p, uint32_t be
 
 static void forget_image(struct watch_process *p)
 {
-	p->forked = p->closed = p->uring = p->apart = false;
+	p->forked = p->closed = p->uring = p->apart = p->begins = false;
 	p->moving = p->execs = 0;
 }
 
@@ -159,26 +158,35 @@ static void begin_image(struct sb_watch *w, struct watch_process *p, char *const
 	watch_done(w, before);
 }
 
-/* What it opened first, which nobody told of, need not have been our module. */
-static void tell_missed(struct sb_watch *w, const struct watch_thread *leader)
+/* What was opened in our module's place. Where that had failed, the name would not be there any
+ * more. */
+void watch_tell_missed(struct sb_watch *w, const struct watch_thread *t, const struct sb_call *made)
 {
-	struct watch_process *p = leader->process;
+	const struct sb_syscall *row = sb_syscall_find(made->abi, made->nr);
+	struct watch_process *p = t->process;
 	auto_buf file = SB_BUF_INIT, text = SB_BUF_INIT;
 	struct watch_name name = {0};
+	struct stat st;
 
-	switch (sb_opening_missed(p->pid, w->spec.module, &file)) {
-	case SB_MISSED_AUDITOR:
-		watch_absolute(w, leader, AT_FDCWD, sb_buf_str(&file), &text, &name);
-		if (name.there)
-			tell_path(w, &name, text.s + name.at, NULL, SB_OPEN, SB_OUTCOME_UNKNOWN,
-				  watch_number(w, p, NULL), p->pid);
-		break;
-	case SB_MISSED_PERHAPS:
+	p->begins = row && row->kind == SB_READLINK;
+	if (!sb_opening_missed(p->pid, w->spec.opening, &file))
+		return;
+	p->begins = false;
+	watch_absolute(w, t, AT_FDCWD, sb_buf_str(&file), &text, &name);
+	/* Where the program lies, for $ORIGIN, is kept there, too. */
+	const char *reach = name.there ? watch_reach(w, &name, text.s + name.at, p->pid) : NULL;
+	if (reach && (stat(reach, &st) < 0 || !S_ISDIR(st.st_mode)))
+		tell_path(w, &name, text.s + name.at, NULL, SB_OPEN, 0, watch_number(w, p, NULL),
+			  p->pid);
+}
+
+static void begin_without(struct sb_watch *w, struct watch_process *p)
+{
+	enum sb_beginning beginning = sb_opening_begins(p->pid, w->spec.module, w->spec.opening);
+
+	p->begins = beginning != SB_BEGINS_WITH_US;
+	if (beginning == SB_BEGINS_PRELOADED)
 		sb_sink_lost(w->spec.sink, 1);
-		break;
-	case SB_MISSED_NOTHING:
-		break;
-	}
 }
 
 void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid)
@@ -213,7 +221,7 @@ void sb_watch_exec(struct sb_watch *w, pid_t pid, pid_t tid)
 	}
 	watch_give_call(w, call);
 	if (w->spec.module)
-		tell_missed(w, leader);
+		begin_without(w, p);
 }
 
 /* What it was executed by, and each interpreter on the way, and its linker. */

@@ -32,6 +32,7 @@ struct watch_process {
 	bool apart;	 /* its threads may stand in different places: nothing is remembered */
 	bool closed;	 /* its memory cannot be read; told */
 	bool uring;	 /* told */
+	bool begins;	 /* without our module: what was opened in its place is yet to be told */
 	bool unnamed;	 /* told: it stood where there is no name for */
 	const char *exe; /* as executed; NULL not known */
 	struct watch_place place;
@@ -175,6 +176,9 @@ void watch_tell_exec(struct sb_watch *w, struct sb_watch_call *call, int outcome
 /* The exec that is told by the image which it made; `t` is NULL where nobody has it any more. */
 uint32_t watch_passed(struct sb_watch *w, const struct sb_watch_image *image,
 		      struct watch_thread *t);
+/* `made` is one of the first calls of an image that begins without our module. */
+void watch_tell_missed(struct sb_watch *w, const struct watch_thread *t,
+		       const struct sb_call *made);
 /* Whether the process runs now what the call asked for, or what that is a script for. */
 bool watch_runs(struct sb_watch *w, const struct sb_watch_call *call);
 void watch_tell_privilege(struct sb_watch *w, struct sb_watch_call *call);

@@ -78,7 +78,13 @@ tls() { # BYTES: a program that has so much of its own for each thread
 	echo "__thread char own[$1]; int main(void) { return own[0]; }" >tls.c
 	gcc tls.c -o tls && notices hybrid ./tls
 }
+with_directories() { # where the user has some searched first, too
+	local n
+	n=$(LD_LIBRARY_PATH=/nowhere:/usr/lib notices hybrid sh -c 'true; "$0"; "$0"; :' "$(type -P true)") && [ "$n" -eq 1 ] ||
+		{ echo "$n notifications"; return 1; }
+}
 if [ "$(uname -m)" = x86_64 ] && type gcc >/dev/null; then
+	check "nor does one that searches the user's directories" with_directories
 	check "nor does one with thread-local variables" expect_output 1 tls 16
 	check "and one with many is told of as ever" expect_output 2 tls 5000
 else
@@ -102,10 +108,22 @@ if type busybox >/dev/null; then
 		sidebundle trace -b hybrid -o hybrid.trace -- busybox env -i "$@" 2>err
 		expect_match '"lost":1[,}]' cat hybrid.trace && expect_match 'lost' cat err
 	}
-	check "many that are preloaded, and no module of ours" perhaps LD_PRELOAD="$auditor $auditor $auditor $auditor" "$true"
-	check "one, and many directories" perhaps LD_PRELOAD="$auditor" LD_LIBRARY_PATH="$(printf '/nowhere/%s:' {1..40})" "$true"
-	check "one alone, or many directories alone, cannot lie there" as_notify sh -c 'busybox env -i LD_PRELOAD="$0" "$1"
-		busybox env -i LD_LIBRARY_PATH="$2" "$1"' "$auditor" "$true" "$(printf '/nowhere/%s:' {1..40})"
+	check "what is preloaded by a path, and no module of ours" perhaps LD_PRELOAD="$auditor" "$true"
+	check "by a name, or many directories, and none of ours" as_notify sh -c 'busybox env -i LD_PRELOAD=libm.so.6 "$0"
+		busybox env -i LD_LIBRARY_PATH="$1" "$0"' "$true" "$(printf '/nowhere/%s:' {1..40})"
+	# The directory of the program is looked for first, and lies where the name would.
+	cp "$true" "$auditor" .
+	check "an auditor that lies beside the program" as_notify busybox env -i LD_AUDIT="\$ORIGIN/${auditor##*/}" "./${true##*/}"
+	check "the second of two, the first of none" as_notify busybox env -i LD_AUDIT=":$auditor" "$true"
+	if type gcc >/dev/null; then
+		echo 'int main(void) { return 0; }' >audited.c && gcc audited.c -o audited -Wl,--audit="$auditor"
+		check "one that the program names" as_notify busybox env -i ./audited
+	fi
+	if type musl-gcc >/dev/null; then
+		echo '#include <stdio.h>
+int main(void) { return !fopen("plain", "r"); }' >other.c && musl-gcc other.c -o other
+		check "a linker that knows of no auditor" as_notify busybox env -i LD_AUDIT="$auditor" ./other
+	fi
 else
 	skip_check "programs that lack our module" "the program busybox"
 fi
