@@ -115,6 +115,14 @@ static int add_real(struct selection *s, const char *path, unsigned flags, bool 
 	return sure ? remark(s, SB_REMARK_GONE, s->real.s, err) : 0;
 }
 
+/* Whether the trace had a file by that name, and not the link itself. */
+static bool had_file(const struct selection *s, const char *real)
+{
+	const struct sb_trace_file *file = sb_trace_find_file(s->trace, real);
+
+	return file && !S_ISLNK(file->mode);
+}
+
 /* Adds; what cannot be added gets its remark. `sure`: the trace knows that it was there. */
 static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 	       const struct sb_reason *why, struct sb_err *err)
@@ -134,7 +142,7 @@ static int add(struct selection *s, const char *path, unsigned flags, bool sure,
 		/* The link itself may be what was looked at. */
 		if (!(flags & SB_FILESET_NOFOLLOW)) {
 			/* Unless the trace had a file at its end. */
-			if (sure && sb_trace_find_file(s->trace, s->real.s) &&
+			if (sure && had_file(s, s->real.s) &&
 			    remark(s, SB_REMARK_GONE, s->real.s, err) < 0)
 				return -ENOMEM;
 			return add(s, path, SB_FILESET_NOFOLLOW, sure, why, err);

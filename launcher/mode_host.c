@@ -149,7 +149,7 @@ static const char *script_name(const struct launch_entry *entry, const struct ho
 
 	if (!c->redirected)
 		return c->script.s;
-	return name[0] == '/' || access(name, R_OK) == 0 ? name : entry->exec;
+	return name;
 }
 
 /* What the kernel would call the process, did it start the program by the name that was given. */

@@ -284,10 +284,10 @@ __attribute__((noinline)) static long run_by_start(const char *real, char *const
 /*
  * One of this machine's: its script may still name an interpreter that is the payload's; and where
  * this machine lacks the dynamic linker that it needs, as for what was just compiled, the payload's
- * does.
+ * does. `known`: the path, absolute; NULL: it cannot be told.
  */
-static long run_foreign(const struct sb_call *c, const char *path, char *const *argv,
-			char *const *env)
+static long run_foreign(const struct sb_call *c, const char *path, const char *known,
+			char *const *argv, char *const *env)
 {
 	bool may = may_execute(path);
 	long rc = may ? run_script(path, path, argv, env) : -ENOEXEC;
@@ -295,9 +295,12 @@ static long run_foreign(const struct sb_call *c, const char *path, char *const *
 	if (rc != -ENOEXEC)
 		return rc;
 	rc = sb_make(c);
-	if (rc == -ENOENT && may && path[0] == '/')
-		rc = run_by_start(path, argv, env);
-	return rc == -ENOEXEC ? -ENOENT : rc;
+	if (rc == -ENOENT && may && known) {
+		long by_start = run_by_start(known, argv, env);
+
+		rc = by_start == -ENOEXEC ? rc : by_start;
+	}
+	return rc;
 }
 
 /* One that lies in the layer: the payload's world is its own. */
@@ -349,8 +352,11 @@ static const char *absolute(long dirfd, const char *path, char *buf, size_t size
 
 	if (path[0] != '/') {
 		at = sb_name_of(dirfd, buf, size);
-		if (!at ||
-		    (path[0] && (!sb_puts(buf, size, &at, "/") || !sb_puts(buf, size, &at, path))))
+		if (!at)
+			return NULL;
+		/* Below the root there is a slash already. */
+		if (path[0] &&
+		    ((at > 1 && !sb_puts(buf, size, &at, "/")) || !sb_puts(buf, size, &at, path)))
 			return NULL;
 		path = buf;
 	}
@@ -359,18 +365,19 @@ static const char *absolute(long dirfd, const char *path, char *buf, size_t size
 }
 
 /* Nothing that the payload has; its links may lead to one of this machine's. */
-static long run_absent(const struct sb_call *c, const char *path, const struct sb_place *place)
+static long run_absent(const struct sb_call *c, const char *path, const char *known,
+		       const struct sb_place *place)
 {
 	bool at = c->nr == __NR_execveat;
 	struct sb_call other = *c;
 
 	if (!place->entry && place->path) {
-		path = place->path;
+		path = known = place->path;
 		other.args[at] = (long)path;
 	}
 	/* What is hidden, the payload's interpreter could not read. */
 	return at || place->opaque ? sb_make(&other)
-				   : run_foreign(&other, path, (char *const *)c->args[1],
+				   : run_foreign(&other, path, known, (char *const *)c->args[1],
 						 (char *const *)c->args[2]);
 }
 
@@ -380,7 +387,7 @@ static long run_named(const struct sb_call *c, const char *path, const char *kno
 	bool at = c->nr == __NR_execveat;
 
 	if (!sb_look(known, true, place) || !place->entry || place->entry->type != SB_INDEX_FILE)
-		return run_absent(c, path, place);
+		return run_absent(c, path, known, place);
 	return run_ours(place, script, (char *const *)c->args[at + 1],
 			(char *const *)c->args[at + 2]);
 }
@@ -426,7 +433,8 @@ long sb_redirect_exec(struct sb_call *c)
 		return run_self(argv, env);
 	known = absolute(dirfd, path, buf, sizeof(buf));
 	if (!known)
-		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, argv, env) : sb_make(c);
+		return path[0] && dirfd == AT_FDCWD ? run_foreign(c, path, NULL, argv, env)
+						    : sb_make(c);
 	/* A relative name is what the program gave, and what its script is to see. */
 	script = path[0] && path[0] != '/' && dirfd == AT_FDCWD ? path : known;
 	return sb_here.layer && sb_is_layered(known) ? run_layered(c, known, script, &place, buf)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -258,6 +259,8 @@ static int write_bundle(struct sb_draft *draft, const struct sb_create_options *
 		.stop = &stop_signal,
 		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};
+	/* What is made here, we have to be able to go on with. */
+	(void)umask(umask(0) & ~(mode_t)S_IRWXU);
 	rc = sb_site_open(o->out_dir, o->name, o->force, &site, err);
 	if (rc == 0)
 		rc = sb_bundle_write(draft, &spec, &site, &size, err);

@@ -130,3 +130,26 @@ by_linker() {
 	expect_output hi env SIDEBUNDLE_RUN_MODE=host "linker/bin/${linker##*/}"
 }
 check "the dynamic linker, as the command" by_linker
+
+# A script of the machine's without a first line: to run it is the shell's affair, and its name another's.
+printf 'echo sub\n' >bare-script && chmod +x bare-script && : >empty-script && chmod +x empty-script
+check "create" create shells --from-host bash --from-host env
+check "a script without a first line" expect_output sub b/shells/bin/bash -c "$PWD/bare-script"
+check "by env" expect_output sub b/shells/bin/env ./bare-script
+check "an empty one" expect_status 0 b/shells/bin/bash -c ./empty-script
+check "one that is not there" expect_status 127 b/shells/bin/bash -c ./no-script
+# What was compiled just now, on a machine that has no dynamic linker, by whatever name.
+cat >compile.sh <<'END'
+T=$(mktemp -d); echo 'int main(void) { return 7; }' >$T/x.c; gcc -o $T/x $T/x.c; $T/x; echo $?
+cd $T; ./x; echo $?; PATH=.:$PATH; x; echo $?; cd /; ${T#/}/x; echo $?; rm -r $T
+END
+compiled() {
+	sidebundle trace -b audit -o compile.trace -- sh compile.sh >/dev/null && create compile --from-trace compile.trace &&
+		expect_output $'7\n7\n7\n7' bwrap --tmpfs / --bind "$PWD/b/compile" /bundle --proc /proc --dev /dev --tmpfs /tmp \
+			--setenv SIDEBUNDLE_RUN_MODE host --unsetenv TMPDIR /bundle/bin/sh
+}
+if has_userns && type gcc bwrap >/dev/null; then
+	check "a program that the replay compiles" compiled
+else
+	skip_check "a program that the replay compiles" "user namespaces, and the programs gcc, bwrap"
+fi

@@ -68,6 +68,12 @@ check "a place that is closed is told, and the remedy" expect_match "make direct
 check "two entries of one name" expect_status 2 create --name c --from-trace t.trace --from-trace t.trace
 check "unless one is renamed" expect_status 0 create --name c --from-trace t.trace --from-trace t.trace::entry=two
 check "one file for both" test b/c/bin/sh -ef b/c/bin/two
+mkdir -p hanging && ln -sfn nowhere hanging/dead
+hanging() { (cd hanging && sidebundle trace -o ../hanging.trace ls -l) >/dev/null && create --name hang --strict-validate --from-trace hanging.trace; }
+check "a link that leads nowhere is not gone" hanging
+check "it is in" expect_output nowhere readlink "b/hang/payload$PWD/hanging/dead"
+closed_mask() { (umask 777 && create --name mask --from-host ls) && expect_same ls b -- b/mask/bin/ls b; }
+check "whatever the umask" closed_mask
 check "warnings fail a strict create" expect_status 1 create --name strict --strict-validate --from-trace t.trace
 check "which leaves nothing" test ! -e b/strict
 echo changed >>proj/data

@@ -13,13 +13,17 @@ cp -a proj before
 { (cd proj && sidebundle trace -b audit -o ../t.trace -- ./run) && rm -r proj && cp -a before proj &&
 	sidebundle create --from-trace t.trace --from-host "$(command -v cat)" --from-host "$(command -v date)" --run-mode "$SB_MODE" --name b --out-dir .; } \
 	>create.log 2>&1 || { cat create.log; exit 1; }
-mv proj elsewhere
+mkdir -p above/bin above/run && printf '#!/bin/sh\necho "$0 $1"; pwd; cat ../bin/beside\n' >above/bin/script && chmod +x above/bin/script && echo beside >above/bin/beside || exit 1
+{ (cd above/run && sidebundle trace -b audit -o ../../above.trace -- ../bin/script x) >above.want &&
+	sidebundle create --from-trace above.trace --run-mode "$SB_MODE" --name above.b --out-dir .; } >create.log 2>&1 || { cat create.log; exit 1; }
+mv proj elsewhere && mv above above.away
 want=$'in\nin\nmore\nrun\ntool'
 replay() { "$@" "$SB_WORK/b/bin/run"; }
 both() { # PREFIX...: a program, and the replay, whose directory this machine lacks
 	expect_output "$(cat /etc/hostname)" "$@" "$SB_WORK/b/bin/cat" /etc/hostname && expect_output "$want" replay "$@"
 }
 mode_check "as it is" both env
+mode_check "a command that was named with '..'" expect_output "$(cat above.want)" above.b/bin/script
 mode_check "with nothing but the mode" both env -i SIDEBUNDLE_RUN_MODE="$SB_MODE"
 if [ -f /usr/share/zoneinfo/Asia/Tokyo ]; then
 	mode_check "a time zone that is asked for" expect_output "$(TZ=Asia/Tokyo date -d @0)" env TZ=Asia/Tokyo "$SB_WORK/b/bin/date" -d @0
