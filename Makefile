@@ -115,12 +115,12 @@ LAUNCHER_SRC := $(wildcard launcher/*.c) \
 	$(addprefix common/,buf.c bwrap.c err.c fork.c namespace.c needs.c path.c probe.c strings.c)
 $(BUILD)/launcher/%.o: %.c
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(CPPFLAGS) $(STD) -Os -fno-pie -ffunction-sections -fdata-sections \
+	$(MUSL_CC) $(CPPFLAGS) $(STD) -Oz -flto=auto -fno-pie -ffunction-sections -fdata-sections \
 		-fno-asynchronous-unwind-tables -c -o $@ $<
 
 $(LAUNCHER): $(LAUNCHER_SRC:%.c=$(BUILD)/launcher/%.o)
 	@mkdir -p $(@D)
-	$(MUSL_CC) -static -no-pie -Os -Wl,--gc-sections,-z,noseparate-code,-z,norelro -s -o $@ $^
+	$(MUSL_CC) -static -no-pie -Oz -flto=auto -Wl,--gc-sections,-z,noseparate-code,-z,norelro -s -o $@ $^
 
 # --- what host mode starts in a program's place: no libc, at an address of its own ------------------------
 # Where a program that is not movable would never lie, and where sanitizers expect a program: below all

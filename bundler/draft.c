@@ -205,7 +205,7 @@ static int add_executed(struct sb_draft *draft, struct draft_closure *c,
 }
 
 static int add_trace(struct sb_draft *draft, struct draft_closure *c, const struct sb_trace *trace,
-		     struct sb_err *err)
+		     bool replay, struct sb_err *err)
 {
 	struct sb_draft_state *state = draft->state;
 	const struct sb_trace **grown =
@@ -219,7 +219,8 @@ static int add_trace(struct sb_draft *draft, struct draft_closure *c, const stru
 	    remember_environment(draft, trace->header.env) < 0 ||
 	    remember_blind(draft, &trace->end) < 0)
 		return no_memory(err);
-	int rc = sb_select_trace(draft->set, trace, state->spec.rules, &draft->remarks, err);
+	int rc =
+		sb_select_trace(draft->set, trace, replay, state->spec.rules, &draft->remarks, err);
 	return rc < 0 ? rc : add_executed(draft, c, trace, err);
 }
 
@@ -366,7 +367,7 @@ int sb_draft_program(struct sb_draft *draft, const char *name, const char *path,
 		/* The array of closures may move. */
 		rc = find_closure(draft, spec->library_path, spec->path, false, &c, err);
 		if (rc == 0)
-			rc = add_trace(draft, c, runs[i], err);
+			rc = add_trace(draft, c, runs[i], false, err);
 	}
 	return rc;
 }
@@ -516,7 +517,7 @@ int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_tr
 	rc = find_closure(draft, library_path, draft_getenv(trace->header.env, "PATH"), true, &c,
 			  err);
 	for (size_t i = 0; i < run_count && rc == 0; i++)
-		rc = add_trace(draft, c, runs[i], err);
+		rc = add_trace(draft, c, runs[i], true, err);
 	if (rc == 0)
 		rc = add_command(c->closure, entry.exec, &why, err);
 	if (rc == 0)

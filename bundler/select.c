@@ -22,6 +22,7 @@ struct selection {
 	const struct sb_rules *rules;
 	struct sb_remarks *remarks;
 	struct sb_writes writes;
+	bool replay;
 	struct sb_buf cwd;  /* real directory that the trace was taken in; "/" counts as none */
 	struct sb_buf real; /* of the event at hand */
 };
@@ -329,6 +330,12 @@ static bool proves_existence(const struct sb_event *ev)
 	}
 }
 
+/* The directory that the program was run in, which many list, whatever they are to do. */
+static bool is_bystander(const struct selection *s)
+{
+	return !s->replay && s->cwd.len > 1 && strcmp(s->real.s, s->cwd.s) == 0;
+}
+
 static int take_event(struct selection *s, const struct sb_event *ev, struct sb_err *err)
 {
 	struct sb_err failed = SB_ERR_INIT;
@@ -343,6 +350,8 @@ static int take_event(struct selection *s, const struct sb_event *ev, struct sb_
 	int rc = sb_event_real(ev, s->set->root, &s->real, &failed);
 	if (rc < 0)
 		return ev->outcome ? 0 : remark(s, unfound(ev->path), ev->path, err);
+	if (is_bystander(s))
+		return 0;
 	/* Nor is anything missed should it be gone by now. */
 	if (exists) {
 		if (ev->kind == SB_EXEC && sb_writes_made(&s->writes, ev->path) &&
@@ -385,10 +394,11 @@ static int remark_gaps(struct selection *s, struct sb_err *err)
 	return rc < 0 ? sb_fail(err, ENOMEM, "read a trace") : 0;
 }
 
-int sb_select_trace(struct sb_fileset *set, const struct sb_trace *trace,
+int sb_select_trace(struct sb_fileset *set, const struct sb_trace *trace, bool replay,
 		    const struct sb_rules *rules, struct sb_remarks *remarks, struct sb_err *err)
 {
-	struct selection s = {.set = set, .trace = trace, .rules = rules, .remarks = remarks};
+	struct selection s = {
+		.set = set, .trace = trace, .replay = replay, .rules = rules, .remarks = remarks};
 	struct sb_err ignored = SB_ERR_INIT;
 	int rc = sb_writes_read(&s.writes, trace, set->root, err);
 

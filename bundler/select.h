@@ -26,8 +26,10 @@ const char *sb_globs_match(const char *const *globs, const char *path);
 /*
  * Adds what `trace` saw. Events of paths that are not there any more, that changed, that may not be
  * bundled are remarked upon. `exclude`, GPU libraries and secrets are for sb_select_prune().
+ * `replay`: the directory that it was taken in belongs to it; else it is whoever's made the bundle,
+ * and what the program saw of that by listing it is none of its own.
  */
-int sb_select_trace(struct sb_fileset *set, const struct sb_trace *trace,
+int sb_select_trace(struct sb_fileset *set, const struct sb_trace *trace, bool replay,
 		    const struct sb_rules *rules, struct sb_remarks *remarks, struct sb_err *err);
 
 /* Adds the files of this machine that the `include` globs match, all below a directory too. */

@@ -10,6 +10,9 @@
  * taking the mounts down waits for every processor of the machine several times, and so neither the
  * program's end nor who waits for it does.
  *
+ * Where there is no namespace it waits for the program's own end, and then for those that it has
+ * left behind, as far as they can be told (launcher/users.h).
+ *
  * Between the end of the program and the removal a moment passes. A reaper that is itself killed
  * (machine switched off, a PID namespace that ends) leaves the directory; the next run's reaper
  * sweeps it up from the same parent directory, once its lock is free.

@@ -15,6 +15,7 @@
 #include "launcher/process.h"
 #include "launcher/sweep.h"
 #include "launcher/tree.h"
+#include "launcher/users.h"
 
 static const char *const own_parts[] = {"lower", "work", NULL};
 
@@ -114,6 +115,21 @@ static void wait_exit(int pidfd)
 		(void)nanosleep(&moment, NULL); /* shorter is fine */
 }
 
+/* Nobody tells when the last one is gone that the program has left behind: less often the longer it
+ * takes. */
+static void wait_users(const struct launch_reaper_life *life)
+{
+	const char *end = life->messages + life->told;
+	struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+
+	for (const char *m = life->messages; m < end; m += strlen(m) + 1)
+		while (m[0] == LAUNCH_TELL_REMOVE && launch_has_users(m + 1)) {
+			(void)nanosleep(&pause, NULL);
+			if (pause.tv_sec < 2)
+				pause = (struct timespec){.tv_sec = pause.tv_sec + 1};
+		}
+}
+
 static void clean(const char *message)
 {
 	const char *dir = message + 1;
@@ -149,8 +165,10 @@ static void reap(const struct launch_reaper_life *life)
 	}
 	if (watching && life->inotify >= 0)
 		wait_unmount(life->inotify);
-	else if (life->pidfd >= 0)
+	else if (life->pidfd >= 0) {
 		wait_exit(life->pidfd);
+		wait_users(life);
+	}
 	for (const char *m = life->messages; m < end; m += strlen(m) + 1)
 		clean(m);
 }

@@ -68,6 +68,12 @@ check "a place that is closed is told, and the remedy" expect_match "make direct
 check "two entries of one name" expect_status 2 create --name c --from-trace t.trace --from-trace t.trace
 check "unless one is renamed" expect_status 0 create --name c --from-trace t.trace --from-trace t.trace::entry=two
 check "one file for both" test b/c/bin/sh -ef b/c/bin/two
+mkdir -p bystanders/sub && echo old >bystanders/notes && echo asked >bystanders/sub/asked && : >bystanders/sub/beside
+bystanders() {
+	(cd bystanders && sidebundle create --out-dir ../b --name by --from-host "bash::trace=-c 'echo *; read -r x <sub/asked'") >/dev/null 2>&1
+	expect_output "$PWD/bystanders/sub/asked" bash -c "cd b/by/payload && find .$PWD/bystanders -type f | cut -c2-"
+}
+check "what lies where a program was run is not its own" bystanders
 mkdir -p hanging && ln -sfn nowhere hanging/dead
 hanging() { (cd hanging && sidebundle trace -o ../hanging.trace ls -l) >/dev/null && create --name hang --strict-validate --from-trace hanging.trace; }
 check "a link that leads nowhere is not gone" hanging

@@ -72,7 +72,7 @@ static void select_these(const struct sb_rules *rules, const struct sb_event *li
 				 .end = {.closed = true}};
 	struct sb_err err = SB_ERR_INIT;
 
-	cr_assert_eq(sb_select_trace(set, &trace, rules, &remarks, &err), 0, "%s", err.msg);
+	cr_assert_eq(sb_select_trace(set, &trace, true, rules, &remarks, &err), 0, "%s", err.msg);
 	sb_fileset_sort(set);
 }
 
