@@ -449,36 +449,6 @@ static int add_command(struct sb_closure *closure, const char *exec, const struc
 			     : rc;
 }
 
-/* Behind the last ".." of `path`; NULL: there is none. */
-static const char *behind_dots(const char *path)
-{
-	const char *behind = NULL;
-
-	for (const char *s = strstr(path, "/.."); s; s = strstr(s + 1, "/.."))
-		if (s[3] == '/' || !s[3])
-			behind = s + 3;
-	return behind;
-}
-
-/* The payload has no name with a ".." in it: which file that is, its links say. */
-static int name_command(const struct sb_draft *draft, const char *cwd, const char *command,
-			struct sb_buf *ret, struct sb_err *err)
-{
-	auto_buf dir = SB_BUF_INIT, whole = SB_BUF_INIT;
-
-	if (sb_path_absolute(&whole, cwd, command) < 0)
-		return no_memory(err);
-	const char *behind = behind_dots(whole.s);
-	if (!behind)
-		return sb_buf_puts(ret, whole.s) < 0 ? no_memory(err) : 0;
-	if (sb_buf_add(&dir, whole.s, (size_t)(behind - whole.s)) < 0)
-		return no_memory(err);
-	int rc = sb_resolve(draft->set->root, dir.s, SB_RESOLVE_MISSING, NULL, NULL, ret, err);
-	if (rc == 0 && strcmp(ret->s, "/") == 0)
-		sb_buf_cut(ret, 0);
-	return rc == 0 && sb_buf_puts(ret, behind) < 0 ? no_memory(err) : rc;
-}
-
 int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_trace *const *runs,
 		    size_t run_count, struct sb_err *err)
 {
@@ -505,7 +475,8 @@ int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_tr
 			       "4,095 bytes, which no replay can enter: trace it in another");
 	if (!entry.name || join_library_path(draft, library_path) < 0)
 		return no_memory(err);
-	rc = name_command(draft, entry.cwd, command, &exec, err);
+	/* The payload has no name with a ".." in it. */
+	rc = sb_path_without_dots(draft->set->root, entry.cwd, command, &exec, err);
 	if (rc < 0)
 		return rc;
 	entry.exec = draft_string(draft, exec.s);

@@ -262,3 +262,37 @@ int sb_libexec_dir(struct sb_buf *ret, struct sb_err *err)
 		       ? sb_fail(err, ENOMEM, "find libexec")
 		       : 0;
 }
+
+/* Behind the last ".." of `path`; NULL: there is none. */
+static const char *behind_dots(const char *path)
+{
+	const char *behind = NULL;
+
+	for (const char *s = strstr(path, "/.."); s; s = strstr(s + 1, "/.."))
+		if (s[3] == '/' || !s[3])
+			behind = s + 3;
+	return behind;
+}
+
+int sb_path_without_dots(const char *root, const char *dir, const char *path, struct sb_buf *ret,
+			 struct sb_err *err)
+{
+	auto_buf whole = SB_BUF_INIT, front = SB_BUF_INIT, real = SB_BUF_INIT;
+
+	if (sb_path_absolute(&whole, dir, path) < 0)
+		return sb_fail(err, ENOMEM, "read '%s'", path);
+	const char *behind = behind_dots(whole.s);
+	if (!behind)
+		return sb_buf_puts(ret, whole.s) < 0 ? sb_fail(err, ENOMEM, "read '%s'", path) : 0;
+	if (sb_buf_add(&front, whole.s, (size_t)(behind - whole.s)) < 0)
+		return sb_fail(err, ENOMEM, "read '%s'", path);
+	int rc = sb_resolve(root, front.s, SB_RESOLVE_MISSING, NULL, NULL, &real, err);
+	if (rc < 0)
+		return rc;
+	/* Nothing but the root has a slash at its end. */
+	if (*behind && strcmp(real.s, "/") == 0)
+		sb_buf_cut(&real, 0);
+	return sb_buf_puts(ret, sb_buf_str(&real)) < 0 || sb_buf_puts(ret, behind) < 0
+		       ? sb_fail(err, ENOMEM, "read '%s'", path)
+		       : 0;
+}

@@ -40,6 +40,14 @@ typedef int (*sb_hop_fn)(void *arg, const char *link, const char *target, struct
 int sb_resolve(const char *root, const char *path, unsigned flags, sb_hop_fn hop, void *arg,
 	       struct sb_buf *ret_real, struct sb_err *err);
 
+/*
+ * Appends `path` to *ret made absolute, as sb_path_absolute() does, and without a "..": what leads
+ * to the last one is followed inside `root`, what is behind it stays as it is named. Errors of
+ * sb_resolve().
+ */
+int sb_path_without_dots(const char *root, const char *dir, const char *path, struct sb_buf *ret,
+			 struct sb_err *err);
+
 /* root + path as one name for open(2), into *ret (emptied first). */
 int sb_in_root(struct sb_buf *ret, const char *root, const char *path);
 

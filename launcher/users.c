@@ -45,8 +45,8 @@ bool launch_has_users(const char *dir)
 	while (list && (d = readdir(list))) {
 		if (d->d_name[0] < '1' || d->d_name[0] > '9')
 			continue;
-		auto_fd int proc = openat(dirfd(list), d->d_name,
-					  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		auto_fd int proc =
+			openat(dirfd(list), d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (proc >= 0 && (stands_in(proc, dir) || was_told(proc, dir)))
 			return true;
 	}

@@ -134,6 +134,30 @@ Test(path, absolute)
 	}
 }
 
+Test(common, paths_without_dots)
+{
+	static const struct {
+		const char *dir, *path, *want;
+	} cases[] = {
+		{"/a", "b/./c", "/a/b/c"},
+		{"/usr", "../bin", "/bin"},
+		{"/usr", "..", "/"},
+		{"/none/here", "../bin/e", "/none/bin/e"},
+		{"/", "../../x..y", "/x..y"},
+		{"/none", "/none/..a/b", "/none/..a/b"},
+		{"/proc", "self/../none/", "/proc/none"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		auto_buf got = SB_BUF_INIT;
+		struct sb_err err = SB_ERR_INIT;
+
+		cr_assert(eq(int, sb_path_without_dots("", cases[i].dir, cases[i].path, &got, &err),
+			     0));
+		cr_assert(eq(str, got.s, (char *)cases[i].want));
+	}
+}
+
 Test(path, below)
 {
 	cr_expect(sb_path_below("/a/b", "/a"));
