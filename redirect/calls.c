@@ -138,15 +138,6 @@ __attribute__((noinline)) static long in_copies(const struct sb_call *c, const s
 	return rc == (long)SB_GATE_PASS || rc == (long)SB_GATE_AGAIN ? sb_make(&other) : rc;
 }
 
-/* A file that is to be made: it may be one that waits, for who makes the call itself. */
-static long make_new(const struct sb_call *c, const char *path, unsigned long how)
-{
-	if (how & SB_ASKS)
-		return sb_is_read_only(path) ? -EROFS : (long)SB_GATE_PASS;
-	long rc = sb_make(c);
-	return rc == -ENOENT && sb_is_read_only(path) ? -EROFS : rc;
-}
-
 static long redirect_absent(struct sb_call *c, const struct sb_shape *s,
 			    const struct sb_place *place, const char *path, unsigned long flags,
 			    unsigned long how)
@@ -166,9 +157,13 @@ static long redirect_absent(struct sb_call *c, const struct sb_shape *s,
 		if (rc != (long)SB_GATE_PASS)
 			return rc;
 	}
-	if (place->path)
-		return end_with(c, s, place->path, place);
-	return s->kind == SB_OPEN && flags & O_CREAT ? make_new(c, path, how) : sb_as_is(how);
+	if (s->kind == SB_OPEN && flags & O_CREAT && place->within && !(how & SB_ASKS)) {
+		/* This machine may lack the directory. */
+		long rc = place->path ? make_with(c, s, place->path) : sb_make(c);
+
+		return rc == -ENOENT ? -EROFS : rc;
+	}
+	return place->path ? end_with(c, s, place->path, place) : sb_as_is(how);
 }
 
 /* Where the room is not the largest and does not do, place->full, and nothing was done. */

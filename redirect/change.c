@@ -87,42 +87,6 @@ static long refuse_above(long nr)
 	}
 }
 
-__attribute__((noinline)) bool sb_is_read_only(const char *path)
-{
-	size_t len = (size_t)(sb_basename(path) - path), at = 0;
-	char dir[SB_PATH_MAX];
-	struct sb_place place;
-
-	place.size = 0;
-	return sb_put(dir, sizeof(dir), &at, path, len > 1 ? len - 1 : len) &&
-	       sb_look(dir, true, &place) && place.entry &&
-	       sb_arch_syscall(__NR_faccessat, AT_FDCWD, (long)dir, 0, 0, 0, 0) == -ENOENT;
-}
-
-/* Whether the payload has it; or where it would be, for a call that changes the directory. */
-__attribute__((noinline)) static bool is_payloads(const struct sb_call *c, const char *path,
-						  bool follow)
-{
-	struct sb_place place;
-
-	place.size = 0;
-	if (path[0] != '/')
-		return false;
-	return (sb_look(path, follow, &place) && place.entry) ||
-	       (refuse_above(c->nr) && sb_is_read_only(path));
-}
-
-/* This machine has not what a name says: where the payload has it, it stays as it is. */
-static long refuse_absent(const struct sb_call *c, const struct sb_shape *s)
-{
-	bool follow = sb_follows(s, sb_flags_of(c, s));
-	bool first = is_payloads(c, (const char *)c->args[s->path], follow);
-
-	if (s->path2 >= 0 && first != is_payloads(c, (const char *)c->args[s->path2], false))
-		return -EXDEV;
-	return first ? refuse(c, s) : -ENOENT;
-}
-
 static long dirfd_of(const struct sb_call *c, const struct sb_shape *s, bool second)
 {
 	if (!second)
@@ -130,13 +94,28 @@ static long dirfd_of(const struct sb_call *c, const struct sb_shape *s, bool sec
 	return s->dirfd2 < 0 ? AT_FDCWD : (int)c->args[s->dirfd2];
 }
 
-static long change_led(const struct sb_call *c, const struct sb_shape *s, bool second, bool led);
+/* What the payload has of a path; of the second one these are further up. */
+enum { WITHIN = 1, THERE = 2, PATH_BITS = 2 };
+
+static long change_led(const struct sb_call *c, const struct sb_shape *s, bool second, bool led,
+		       unsigned *found);
+
+/* By the name that the program knows, whosever the directory is. */
+static const char *from_root(long dirfd, const char *path, char *room)
+{
+	const char *ours = NULL;
+
+	if (sb_may_be_inside(dirfd))
+		ours = sb_from_root(dirfd, path, true, room, SB_PATH_MAX);
+	return ours ? ours : sb_from_root(dirfd, path, false, room, SB_PATH_MAX);
+}
 
 /* After the one path the other, if there is one. */
-static long go_on(const struct sb_call *c, const struct sb_shape *s, bool second, bool led)
+static long go_on(const struct sb_call *c, const struct sb_shape *s, bool second, bool led,
+		  unsigned *found)
 {
 	if (!second && s->path2 >= 0)
-		return change_led(c, s, true, led);
+		return change_led(c, s, true, led, found);
 	return led ? make_wherever(c, s) : (long)SB_GATE_PASS;
 }
 
@@ -145,7 +124,7 @@ static long go_on(const struct sb_call *c, const struct sb_shape *s, bool second
  * has cannot be made. SB_GATE_PASS: no path leads elsewhere.
  */
 __attribute__((noinline)) static long change_led(const struct sb_call *c, const struct sb_shape *s,
-						 bool second, bool led)
+						 bool second, bool led, unsigned *found)
 {
 	int8_t which = second ? s->path2 : s->path;
 	const char *path = (const char *)c->args[which];
@@ -155,21 +134,21 @@ __attribute__((noinline)) static long change_led(const struct sb_call *c, const 
 	size_t at = 0;
 
 	if (path[0] && path[0] != '/')
-		path = sb_may_be_inside(dirfd_of(c, s, second))
-			       ? sb_from_root(dirfd_of(c, s, second), path, true, room,
-					      sizeof(room))
-			       : NULL;
+		path = from_root(dirfd_of(c, s, second), path, room);
 	place.size = 0;
 	if (!path || path[0] != '/' || (sb_here.layer && sb_is_layered(path)) ||
 	    !sb_look(path, sb_follows(s, sb_flags_of(c, s)), &place))
-		return go_on(c, s, second, led);
+		return go_on(c, s, second, led, found);
+	*found |= (place.entry ? THERE : place.within) << (second ? PATH_BITS : 0);
+	if (place.through)
+		return -ENOTDIR;
 	if (place.entry && makes_dir(c->nr))
 		return -EEXIST;
 	if (place.entry || !place.path || !sb_put(room, sizeof(room), &at, place.path, place.len))
-		return go_on(c, s, second, led);
+		return go_on(c, s, second, led, found);
 	other = *c;
 	other.args[which] = (long)room;
-	return go_on(&other, s, second, true);
+	return go_on(&other, s, second, true, found);
 }
 
 static bool begins_inside(const struct sb_call *c, const struct sb_shape *s)
@@ -213,12 +192,45 @@ long sb_redirect_change(const struct sb_call *c, const struct sb_shape *s, unsig
 	return sb_here.layer ? change_in_copies(c, s, false, how) : redirect_change(c, s, how);
 }
 
+/* Makes a name that is not there yet, and nothing else of its path. */
+static bool makes_one(long nr)
+{
+	return refuse_above(nr) == -EEXIST;
+}
+
+/*
+ * This machine has not what a name says, or not where it is to be: where the payload has it, it is
+ * there, and stays as it is. rename(2) and link(2) lead from one name to another.
+ */
+static long refuse_absent(const struct sb_call *c, const struct sb_shape *s, unsigned found)
+{
+	unsigned from = found & (THERE | WITHIN), to = found >> PATH_BITS;
+	char none[1];
+
+	if (s->path2 < 0 && from == THERE)
+		return makes_one(c->nr) ? -EEXIST : -EROFS;
+	if (s->path2 < 0)
+		return from == WITHIN && makes_one(c->nr) ? -EROFS : -ENOENT;
+	if (from != THERE && sb_arch_syscall(__NR_readlinkat, sb_dirfd_of(c, s), c->args[s->path],
+					     (long)none, sizeof(none), 0, 0) == -ENOENT)
+		return -ENOENT;
+	/* It may be led into a directory that both have. */
+	if (from == THERE && to != THERE)
+		return -EXDEV;
+	if (!to)
+		return -ENOENT;
+	if (makes_one(c->nr))
+		return to == THERE ? -EEXIST : -EROFS;
+	return from == THERE ? -EROFS : -EXDEV;
+}
+
 static long redirect_change(const struct sb_call *c, const struct sb_shape *s, unsigned long how)
 {
+	unsigned found = 0;
 	long rc;
 
 	if (begins_inside(c, s)) {
-		rc = change_led(c, s, false, false);
+		rc = change_led(c, s, false, false, &found);
 		return rc == (long)SB_GATE_PASS ? refuse(c, s) : rc;
 	}
 	if (how & SB_ASKS && !sb_here.layer)
@@ -226,6 +238,6 @@ static long redirect_change(const struct sb_call *c, const struct sb_shape *s, u
 	rc = make_wherever(c, s);
 	if (rc != -ENOENT)
 		return rc;
-	rc = change_led(c, s, false, false);
-	return rc == (long)SB_GATE_PASS ? refuse_absent(c, s) : rc;
+	rc = change_led(c, s, false, false, &found);
+	return rc == (long)SB_GATE_PASS ? refuse_absent(c, s, found) : rc;
 }

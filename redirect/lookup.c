@@ -279,7 +279,11 @@ static void lead_out(const struct walk *w, struct sb_place *ret)
 static bool give_gone(const struct walk *w, const char *path, struct sb_place *ret)
 {
 	bool right = is_right(w);
+	const char *rest = w->rest;
 
+	while (*rest == '/')
+		rest++;
+	ret->within = w->at && right && !*rest;
 	ret->opaque = w->at && w->at->flags & SB_INDEX_OPAQUE && right && !is_open(path);
 	if (w->hops && right)
 		lead_out(w, ret);
@@ -303,7 +307,7 @@ bool sb_look(const char *path, bool follow_last, struct sb_place *ret)
 
 	ret->entry = NULL;
 	ret->path = NULL;
-	ret->opaque = ret->through = ret->full = false;
+	ret->within = ret->opaque = ret->through = ret->full = false;
 	w.end = ret->room + (ret->size ? ret->size : sizeof(ret->room)) - WORD;
 	if (path[0] != '/')
 		return false;

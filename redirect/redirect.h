@@ -96,6 +96,7 @@ bool sb_is_self(const char *path);
 struct sb_place {
 	const struct sb_index_entry *entry; /* NULL: the payload does not have it */
 	bool through;			    /* it goes on below a file of the payload */
+	bool within; /* it does not, but has the directory that it would be in */
 	bool opaque; /* it does not, and this machine is not to be asked either (opens, lists) */
 	/*
 	 * Of the entry, NUL-terminated, in `room`; before it is room for a prefix. Without an
@@ -113,10 +114,6 @@ struct sb_place {
  * links, through a file), which the kernel may tell.
  */
 bool sb_look(const char *path, bool follow, struct sb_place *ret);
-
-/* redirect/change.c: whether `path` (absolute) would be in a directory that only the payload has:
- * nobody can make something there. */
-bool sb_is_read_only(const char *path);
 /* The real path of a found place, in the payload or in ROOT; NULL: longer than the room. */
 const char *sb_place_in_payload(struct sb_place *place);
 const char *sb_place_in_root(struct sb_place *place);

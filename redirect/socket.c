@@ -131,6 +131,16 @@ static long make_at(const struct sb_call *c, const char *real)
 	return rc == (long)SB_GATE_PASS ? -ENAMETOOLONG : rc;
 }
 
+/* Nobody can make something in a directory that only the payload has. */
+static bool is_read_only(struct request *r, const char *path)
+{
+	size_t len = (size_t)(sb_basename(path) - path), at = 0;
+
+	(void)sb_put(r->room, sizeof(r->room), &at, path, len > 1 ? len - 1 : len);
+	return sb_look(r->room, true, &r->place) && r->place.entry &&
+	       sb_arch_syscall(__NR_faccessat, AT_FDCWD, (long)r->room, 0, 0, 0, 0) == -ENOENT;
+}
+
 /* `path`, absolute. SB_GATE_PASS: it is this machine's. */
 static long at_path(struct request *r, const char *path)
 {
@@ -146,7 +156,7 @@ static long at_path(struct request *r, const char *path)
 		return r->makes ? -EADDRINUSE : make_at(r->call, sb_place_in_payload(&r->place));
 	if (r->place.path)
 		return make_at(r->call, r->place.path);
-	return r->makes && sb_is_read_only(path) ? -EROFS : (long)SB_GATE_PASS;
+	return r->makes && is_read_only(r, path) ? -EROFS : (long)SB_GATE_PASS;
 }
 
 static long at_relative(struct request *r)

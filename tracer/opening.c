@@ -274,10 +274,35 @@ static bool has(const struct sb_buf *environment, const char *name,
 	return false;
 }
 
-static bool has_path(const char *value, const char *arg)
+/* Whether one of a list is named by its path; our own preload does not count. */
+static bool has_path(const char *value, const char *between)
 {
-	(void)arg;
-	return strchr(value, '/');
+	for (const char *s = value; *s; s += strspn(s, between)) {
+		size_t len = strcspn(s, between), own = strlen("/" SB_PRELOAD_NAME);
+
+		if (memchr(s, '/', len) &&
+		    (len < own || strncmp(s + len - own, "/" SB_PRELOAD_NAME, own) != 0))
+			return true;
+		s += len;
+	}
+	return false;
+}
+
+bool sb_opening_maps(pid_t pid, const char *path)
+{
+	auto_free char *line = NULL;
+	size_t size = 0, len = strlen(path);
+	char name[32];
+	ssize_t n;
+
+	(void)snprintf(name, sizeof name, "/proc/%d/maps", (int)pid);
+	auto_file FILE *maps = fopen(name, "re");
+	while (maps && (n = getline(&line, &size, maps)) > 0)
+		if ((size_t)n > len + 1 && line[n - 1] == '\n' &&
+		    strncmp(line + (size_t)n - 1 - len, path, len) == 0 &&
+		    line[(size_t)n - 2 - len] == ' ')
+			return true;
+	return false;
 }
 
 /* Another linker has something else there. */
@@ -303,23 +328,26 @@ enum sb_beginning sb_opening_begins(pid_t pid, const char *module, const struct 
 	read_environment(pid, &environment);
 	if (has(&environment, "LD_AUDIT=", lists, module))
 		return SB_BEGINS_WITH_US;
-	return has(&environment, "LD_PRELOAD=", has_path, NULL) ? SB_BEGINS_PRELOADED
-								: SB_BEGINS_WITHOUT;
+	if (has(&environment, "LD_PRELOAD=", has_path, ": "))
+		return SB_BEGINS_PRELOADED;
+	return has(&environment, "LD_AUDIT=", has_path, ":") ? SB_BEGINS_AUDITED
+							     : SB_BEGINS_WITHOUT;
 }
 
-bool sb_opening_missed(pid_t pid, const struct sb_opening *opening, struct sb_buf *ret)
+bool sb_opening_missed(pid_t pid, const struct sb_opening *opening,
+		       bool (*is_file)(void *arg, const char *name), void *arg, struct sb_buf *ret)
 {
 	uint64_t name = where_is(pid).linker + opening->offset +
 			(uint64_t)(int64_t)(int32_t)opening->distance;
 
-	/* The last that begins there: before it there may be where the program lies. */
-	for (unsigned i = SB_OPENING_SPAN; i >= NAME_STEP; i -= NAME_STEP) {
+	/* Before it there may be where the program lies, or what was searched before others. */
+	for (unsigned i = 0; i < SB_OPENING_SPAN; i += NAME_STEP) {
 		char before;
 
 		sb_buf_cut(ret, 0);
-		if (sb_read_memory(pid, name + i - NAME_STEP - 1, &before, 1) == 0 && !before &&
-		    sb_read_string(pid, name + i - NAME_STEP, PATH_MAX, ret) == 0 &&
-		    strchr(sb_buf_str(ret), '/'))
+		if (sb_read_memory(pid, name + i - 1, &before, 1) == 0 && !before &&
+		    sb_read_string(pid, name + i, PATH_MAX, ret) == 0 &&
+		    strchr(sb_buf_str(ret), '/') && is_file(arg, sb_buf_str(ret)))
 			return true;
 	}
 	return false;

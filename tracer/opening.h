@@ -37,7 +37,9 @@ bool sb_opening_learn(const char *module, char *const *envp, struct sb_opening *
 /* How an image begins that was just made; its first call is under way. */
 enum sb_beginning {
 	SB_BEGINS_WITH_US,   /* or not by that linker: nothing is missed */
-	SB_BEGINS_WITHOUT,   /* sb_opening_missed() tells, until it calls more than readlink */
+	SB_BEGINS_WITHOUT,   /* sb_opening_missed() tells, until the linker reads other files */
+	SB_BEGINS_AUDITED,   /* the same; there is something to be told, or it is not there any more
+			      */
 	SB_BEGINS_PRELOADED, /* the same; and what it preloads by a path may come to lie there */
 };
 
@@ -46,6 +48,10 @@ enum sb_beginning sb_opening_begins(pid_t pid, const char *module,
 /*
  * Whether something else was opened in our module's place, of an image that begins without it;
  * *ret: by which name. That is another auditor, before which the linker may ask where the program
- * lies; or the program, where the linker is run as one itself.
+ * lies; or the program, where the linker is run as one itself. `is_file` tells of a name that lies
+ * there whether it is one that was opened: it may be something else, or the remains of it.
  */
-bool sb_opening_missed(pid_t pid, const struct sb_opening *opening, struct sb_buf *ret);
+bool sb_opening_missed(pid_t pid, const struct sb_opening *opening,
+		       bool (*is_file)(void *arg, const char *name), void *arg, struct sb_buf *ret);
+/* Whether the process has mapped the file of that real path. */
+bool sb_opening_maps(pid_t pid, const char *path);

@@ -137,7 +137,7 @@ static void tell_unseen(struct sb_watch *w, struct watch_process *p, uint32_t be
 
 static void forget_image(struct watch_process *p)
 {
-	p->forked = p->closed = p->uring = p->apart = p->begins = false;
+	p->forked = p->closed = p->uring = p->apart = p->begins = p->audited = false;
 	p->moving = p->execs = 0;
 }
 
@@ -158,26 +158,63 @@ static void begin_image(struct sb_watch *w, struct watch_process *p, char *const
 	watch_done(w, before);
 }
 
-/* What was opened in our module's place. Where that had failed, the name would not be there any
- * more. */
-void watch_tell_missed(struct sb_watch *w, const struct watch_thread *t, const struct sb_call *made)
+/* Who begins without our module, and a name that lies where that would. */
+struct watch_missed {
+	struct sb_watch *w;
+	const struct watch_thread *t;
+	struct sb_buf text;
+	struct watch_name name;
+};
+
+/* What the linker has opened by its path, and kept, is mapped. */
+static bool is_mapped(void *arg, const char *path)
+{
+	struct watch_missed *m = arg;
+	pid_t pid = m->t->process->pid;
+	const char *real;
+
+	sb_buf_cut(&m->text, 0);
+	m->name = (struct watch_name){0};
+	watch_absolute(m->w, m->t, AT_FDCWD, path, &m->text, &m->name);
+	real = m->name.there ? watch_real(m->w, &m->name, m->text.s + m->name.at, pid) : NULL;
+	return real && sb_opening_maps(pid, real);
+}
+
+/* A call before which the linker asks for no file but an auditor. */
+static bool begins_on(const struct sb_call *made)
 {
 	const struct sb_syscall *row = sb_syscall_find(made->abi, made->nr);
-	struct watch_process *p = t->process;
-	auto_buf file = SB_BUF_INIT, text = SB_BUF_INIT;
-	struct watch_name name = {0};
-	struct stat st;
 
-	p->begins = row && row->kind == SB_READLINK;
-	if (!sb_opening_missed(p->pid, w->spec.opening, &file))
-		return;
-	p->begins = false;
-	watch_absolute(w, t, AT_FDCWD, sb_buf_str(&file), &text, &name);
-	/* Where the program lies, for $ORIGIN, is kept there, too. */
-	const char *reach = name.there ? watch_reach(w, &name, text.s + name.at, p->pid) : NULL;
-	if (reach && (stat(reach, &st) < 0 || !S_ISDIR(st.st_mode)))
-		tell_path(w, &name, text.s + name.at, NULL, SB_OPEN, 0, watch_number(w, p, NULL),
-			  p->pid);
+	if (!row || row->kind == SB_READLINK)
+		return true;
+	return row->act == SB_ACT_OPEN && row->flags >= 0 &&
+	       made->args[row->flags] & (O_ACCMODE | O_CREAT);
+}
+
+static bool opens(const struct sb_call *made)
+{
+	const struct sb_syscall *row = sb_syscall_find(made->abi, made->nr);
+
+	return row && row->act == SB_ACT_OPEN;
+}
+
+void watch_tell_missed(struct sb_watch *w, const struct watch_thread *t, const struct sb_call *made)
+{
+	struct watch_missed missed = {.w = w, .t = t, .text = SB_BUF_INIT};
+	struct watch_process *p = t->process;
+	auto_buf file = SB_BUF_INIT;
+
+	p->begins = begins_on(made);
+	if (sb_opening_missed(p->pid, w->spec.opening, is_mapped, &missed, &file)) {
+		tell_path(w, &missed.name, missed.text.s + missed.name.at, NULL, SB_OPEN, 0,
+			  watch_number(w, p, NULL), p->pid);
+		p->begins = p->audited = false;
+	}
+	/* One that could not be loaded leaves no name behind; but the linker looks for
+	 * /etc/ld.so.preload before it opens others, so this may be the very one. */
+	if (!p->begins && p->audited && !opens(made))
+		sb_sink_lost(w->spec.sink, 1);
+	sb_buf_free(&missed.text);
 }
 
 static void begin_without(struct sb_watch *w, struct watch_process *p)
@@ -185,6 +222,7 @@ static void begin_without(struct sb_watch *w, struct watch_process *p)
 	enum sb_beginning beginning = sb_opening_begins(p->pid, w->spec.module, w->spec.opening);
 
 	p->begins = beginning != SB_BEGINS_WITH_US;
+	p->audited = beginning == SB_BEGINS_AUDITED;
 	if (beginning == SB_BEGINS_PRELOADED)
 		sb_sink_lost(w->spec.sink, 1);
 }

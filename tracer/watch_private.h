@@ -33,6 +33,7 @@ struct watch_process {
 	bool closed;	 /* its memory cannot be read; told */
 	bool uring;	 /* told */
 	bool begins;	 /* without our module: what was opened in its place is yet to be told */
+	bool audited;	 /* by others than us: it will come to light, or is lost */
 	bool unnamed;	 /* told: it stood where there is no name for */
 	const char *exe; /* as executed; NULL not known */
 	struct watch_place place;

@@ -114,6 +114,19 @@ if type busybox >/dev/null; then
 	# The directory of the program is looked for first, and lies where the name would.
 	cp "$true" "$auditor" .
 	check "an auditor that lies beside the program" as_notify busybox env -i LD_AUDIT="\$ORIGIN/${auditor##*/}" "./${true##*/}"
+	check "an auditor that cannot be loaded" perhaps LD_AUDIT=/etc/passwd "$true"
+	check "one that is loaded late" as_notify busybox env -i LD_DEBUG=libs LD_DEBUG_OUTPUT="$PWD/debug" LD_AUDIT="$auditor" "$true"
+	# What else lies there is no name of a file, however it looks.
+	cp "$auditor" /tmp/sidebundle-test.so
+	again_and_again() {
+		sidebundle trace -b hybrid -o hybrid.trace -- busybox sh -c 'i=0; while [ $((i += 1)) -le 300 ]; do env -i LD_AUDIT=/tmp/sidebundle-test.so "$0"; done' "$true" &&
+			expect_output 300 grep -c '"event":"open".*"path":"/tmp/sidebundle-test.so"' hybrid.trace && ! grep '"hex"\|"lost":[1-9]' hybrid.trace
+	}
+	check "again and again" again_and_again
+	rm /tmp/sidebundle-test.so
+	check "our own preload counts for nothing" as_notify busybox sh -c 'unset LD_AUDIT; "$0"; :' "$true"
+	check "directories that are searched first are none of it" as_notify busybox sh -c 'list=/nowhere; i=0
+		while [ $((i += 1)) -le 60 ]; do env -i LD_LIBRARY_PATH="$list" "$0"; list=$list:/nowhere/$i; done' "$true"
 	check "the second of two, the first of none" as_notify busybox env -i LD_AUDIT=":$auditor" "$true"
 	if type gcc >/dev/null; then
 		echo 'int main(void) { return 0; }' >audited.c && gcc audited.c -o audited -Wl,--audit="$auditor"

@@ -60,6 +60,11 @@ check "a file that is moved out of it is copied first" expect_match 'Read-only f
 check "so it is there" expect_output payload cat moved
 check "one that is moved into it stays" expect_match 'Read-only file system' inside "mv moved $app/new"
 check "and is there" expect_output payload cat moved
+check "removing what is not there is no error" expect_status 0 inside "rm -f $app/none"
+check "by a name that begins above it" expect_match 'Read-only file system' inside "cd ${app%/*} && mkdir ${app##*/}/new"
+check "and to remove" expect_match 'Read-only file system' inside "cd ${app%/*} && rm -f ${app##*/}/data"
+check "with a slash at its end" expect_match 'Read-only file system' inside "mkdir $app/new/"
+check "through a file" expect_match 'Not a directory' inside "mkdir $app/data/new"
 check "elsewhere, what is not there is not there" expect_match 'No such file' inside 'mkdir /none/new'
 check "which left it as it was" expect_output "$before" bash -c 'find b/payload -printf "%p %s %T@\n" | sort'
 
