@@ -1,6 +1,7 @@
 #include "launcher/host_layer.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,6 +124,13 @@ int launch_host_layer(const struct launch_request *request, struct sb_buf *ret_t
 	    (sb_buf_printf(ret_told, SB_TRANSIT_NAME "=\1%s/upper%s", layer.path.s, dirs.s) < 0 ||
 	     sb_buf_printf(&start, "%s/upper%s", layer.path.s, request->entry->cwd) < 0))
 		rc = sb_fail(err, ENOMEM, "make a layer");
+	/* One that is kept is not removed, whoever uses it. */
+	auto_fd int used = rc < 0 || layer.claim >= 0
+				   ? -1
+				   : openat(layer.upper, SB_LAYER_USED,
+					    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (rc == 0 && used < 0 && layer.claim < 0)
+		rc = sb_fail(err, errno, "make '%s/upper/" SB_LAYER_USED "'", layer.path.s);
 	if (rc == 0 && chdir(start.s) < 0)
 		rc = sb_fail(err, errno, "go to '%s'", start.s);
 	launch_layer_close(&layer);

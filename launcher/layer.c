@@ -118,7 +118,8 @@ static int make_temporary(struct launch_layer *layer, const char *place, struct 
 	if (snprintf(path, sizeof path, "%s/" LAUNCH_LAYER_PREFIX "XXXXXX", place) >=
 	    (int)sizeof path)
 		return sb_fail(err, ENAMETOOLONG, "make a directory in '%s'", place);
-	if (!mkdtemp(path))
+	/* Its real path: by that others are told that stand in it. */
+	if (!mkdtemp(path) || chdir(path) < 0 || !getcwd(path, sizeof path))
 		return sb_fail(err, errno, "make a directory in '%s'", place);
 	return sb_buf_set(&layer->path, path) < 0 ? sb_fail(err, ENOMEM, "make '%s'", path) : 0;
 }

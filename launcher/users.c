@@ -18,11 +18,11 @@ static bool stands_in(int proc, const char *dir)
 	return sb_path_below(cwd, dir);
 }
 
-static bool was_told(int proc, const char *dir)
+static bool maps(int proc, const char *dir)
 {
 	static char piece[32 << 10];
 	size_t len = strlen(dir), have = 0;
-	auto_fd int fd = openat(proc, "environ", O_RDONLY | O_CLOEXEC);
+	auto_fd int fd = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	/* The name may lie across two pieces. */
@@ -47,7 +47,7 @@ bool launch_has_users(const char *dir)
 			continue;
 		auto_fd int proc =
 			openat(dirfd(list), d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (proc >= 0 && (stands_in(proc, dir) || was_told(proc, dir)))
+		if (proc >= 0 && (stands_in(proc, dir) || maps(proc, dir)))
 			return true;
 	}
 	return false;

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
-/* Whether some process stands in `dir` or below, or was told of it as it was started (its first
- * environment has its name). Without /proc nobody does. */
+/*
+ * Whether some process stands in `dir` (a real path) or below, or has mapped something of it: every
+ * program of the bundle that is told of a copy maps SB_LAYER_USED of it. Without /proc nobody does.
+ */
 bool launch_has_users(const char *dir);

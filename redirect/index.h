@@ -27,6 +27,9 @@
 #define SB_TRANSIT_NAME "SIDEBUNDLE_START"
 /* Directories that have copies, at most. */
 #define SB_DIRS_MOST 16
+/* An empty file of the layer, which every program that is told of it has mapped: so it can be seen
+ * who still uses it (launcher/users.h). */
+#define SB_LAYER_USED ".used"
 
 struct sb_index_head {
 	char magic[8];

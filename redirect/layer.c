@@ -11,6 +11,10 @@
  * PROGRAM, where not empty, is what to start, by its real path: it has no place in ROOT. Or it is
  * ':' and the process's name, where what is started has another one, as links and scripts do.
  */
+#include <asm/unistd.h>
+#include <linux/fcntl.h>
+
+#include "preload/arch.h"
 #include "preload/str.h"
 #include "redirect/redirect.h"
 
@@ -35,6 +39,23 @@ char *sb_transit_take(char *variable)
 	return text;
 }
 
+/* Nothing of it is ever looked at; its name stands in /proc/PID/maps. */
+static void map_used(void)
+{
+	char path[SB_PATH_MAX];
+	size_t at = 0;
+	long fd;
+
+	if (!sb_puts(path, sizeof(path), &at, sb_here.layer) ||
+	    !sb_puts(path, sizeof(path), &at, "/" SB_LAYER_USED))
+		return;
+	fd = sb_arch_syscall(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (fd < 0)
+		return;
+	(void)sb_arch_syscall(__NR_mmap, 0, 1, 0 /* no rights */, 2 /* private */, fd, 0);
+	(void)sb_arch_syscall(__NR_close, fd, 0, 0, 0, 0, 0);
+}
+
 void sb_layer_begin(void)
 {
 	static char names[SB_TRANSIT_MAX];
@@ -52,6 +73,7 @@ void sb_layer_begin(void)
 			sb_here.dirs[sb_here.dir_count++] = s + 1;
 	}
 	sb_here.layer_len = sb_strlen(sb_here.layer);
+	map_used();
 }
 
 /* A name that begins below a directory may climb out of it again: what lies beside it is no copy.

@@ -16,7 +16,7 @@ cp -a proj before
 mkdir -p above/bin above/run && printf '#!/bin/sh\necho "$0 $1"; pwd; cat ../bin/beside\n' >above/bin/script && chmod +x above/bin/script && echo beside >above/bin/beside || exit 1
 { (cd above/run && sidebundle trace -b audit -o ../../above.trace -- ../bin/script x) >above.want &&
 	sidebundle create --from-trace above.trace --run-mode "$SB_MODE" --name above.b --out-dir .; } >create.log 2>&1 || { cat create.log; exit 1; }
-mkdir behind && echo in >behind/in && printf '#!/bin/sh\n(sh -c "sleep 0.4; pwd; cat in" &)\nexit 4\n' >behind/leaves && chmod +x behind/leaves || exit 1
+mkdir behind && echo in >behind/in && printf '#!/bin/sh\n(sh -c "sleep 0.4; pwd; cat in" &)\n(D=$PWD; cd /; sh -c "sleep 0.8; cat $D/in && echo end" &)\nexit 4\n' >behind/leaves && chmod +x behind/leaves || exit 1
 { (cd behind && sidebundle trace -b audit --wait-all -o ../behind.trace -- ./leaves >late || true) &&
 	sidebundle create --from-trace behind.trace --run-mode "$SB_MODE" --name behind.b --out-dir .; } >create.log 2>&1 || { cat create.log; exit 1; }
 mv proj elsewhere && mv above above.away && mv behind behind.away
@@ -29,15 +29,17 @@ mode_check "as it is" both env
 mode_check "a command that was named with '..'" expect_output "$(cat above.want)" above.b/bin/script
 left_behind() {
 	local status=0
-	behind.b/bin/leaves >late || status=$?
+	env "$@" behind.b/bin/leaves >late || status=$?
 	[ "$status" -eq 4 ] || return 1
 	for _ in {1..60}; do
-		grep -q '^in$' late && break
+		grep -q '^end$' late && break
 		sleep 0.1
 	done
-	expect_output "$PWD/behind"$'\nin' cat late
+	expect_output "$PWD/behind"$'\nin\nin\nend' cat late
 }
 mode_check "who stays behind still has its directory" left_behind
+ln -s "$TMPDIR" tmp-link
+mode_check "whatever TMPDIR is called" left_behind TMPDIR="$PWD/./tmp-link/"
 mode_check "with nothing but the mode" both env -i SIDEBUNDLE_RUN_MODE="$SB_MODE"
 if [ -f /usr/share/zoneinfo/Asia/Tokyo ]; then
 	mode_check "a time zone that is asked for" expect_output "$(TZ=Asia/Tokyo date -d @0)" env TZ=Asia/Tokyo "$SB_WORK/b/bin/date" -d @0
