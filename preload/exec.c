@@ -141,7 +141,16 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 	struct sb_recorder *st = sb_self();
 	struct sb_program program;
 	bool sandboxed = sb_load(&st->sandboxed);
-	int looked = sandboxed ? -EPERM : sb_inspect(st->log, dirfd, path, flags, &program);
+	/* A guard would take what we look at for the program's own look: it tells of all, and of
+	 * what the next image does as well, without our modules. */
+	bool told = !sandboxed && st->guarded && !sb_load(&st->bypass);
+	char *const named[] = {(char *)path, NULL};
+	int looked = -EPERM;
+
+	if (told && !sb_readable_list(named, PATH_MAX))
+		looked = -EFAULT;
+	else if (!sandboxed && !told)
+		looked = sb_inspect(st->log, dirfd, path, flags, &program);
 
 	if (looked == -EFAULT || !path || (!sandboxed && !sb_readable_list(argv, ARGUMENT_MOST)))
 		return -EFAULT;
@@ -154,6 +163,10 @@ int sb_exec_begin(struct sb_exec *x, int dirfd, const char *path, char *const *a
 				       .audit = !st->guarded || SB_GUARDED_AUDIT,
 				       .trace = true}};
 	record_file(x, dirfd, path, argv);
+	if (told) {
+		x->want.trace = false;
+		record_blind(x, SB_BLIND_UNREACHABLE, dirfd, path);
+	}
 	if (looked >= 0)
 		follow_interpreters(x, &program, dirfd, path);
 	else if (looked == -ENOENT || looked == -ENOTDIR || looked == -EACCES)
