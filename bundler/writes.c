@@ -42,6 +42,22 @@ static unsigned guess(const char *real, const char *root, int64_t started)
 	return stx.stx_mask & STATX_BTIME && stx.stx_btime.tv_sec > started ? MADE : EXISTED;
 }
 
+/* A link that the run had made is the same under its new name, and another file is none. */
+static int move_link(struct sb_writes *writes, const char *from, const char *to)
+{
+	const struct sb_map_entry *link = sb_map_finds(&writes->links, from);
+	struct sb_map_entry *there;
+
+	if (!link && !sb_map_finds(&writes->links, to))
+		return 0;
+	void *target = link ? link->value : NULL;
+	there = sb_map_adds(&writes->links, to, NULL);
+	if (!there)
+		return -ENOMEM;
+	there->value = target;
+	return 0;
+}
+
 /*
  * A rename is told as two events, one after the other: what is gone, and what is there. Where they
  * are sums of several calls, nobody can tell which belong together.
@@ -62,7 +78,7 @@ static int note_move(struct sb_writes *writes, const struct sb_trace *trace, siz
 	if (!entry)
 		return -ENOMEM;
 	entry->value = (void *)(uintptr_t)sb_map_intern(&writes->names, from);
-	return entry->value ? 0 : -ENOMEM;
+	return entry->value ? move_link(writes, from, to.s) : -ENOMEM;
 }
 
 /* One that became another one: what it held last. */
@@ -211,7 +227,7 @@ bool sb_writes_through(const struct sb_writes *writes, const char *root, const c
 		    sb_buf_add(&real, name, (size_t)(end - name)) < 0)
 			return false;
 		const struct sb_map_entry *link = sb_map_finds(&writes->links, real.s);
-		if (link) {
+		if (link && link->value) {
 			sb_buf_cut(&real, len ? len : 1);
 			return read_from(&real, link->value, ret) == 0 &&
 			       sb_buf_puts(ret, end) == 0;

@@ -386,7 +386,12 @@ static long run_named(const struct sb_call *c, const char *path, const char *kno
 {
 	bool at = c->nr == __NR_execveat;
 
-	if (!sb_look(known, true, place) || !place->entry || place->entry->type != SB_INDEX_FILE)
+	bool there = sb_look(known, true, place) && place->entry;
+
+	/* As the kernel says of one that this machine has. */
+	if (there && place->entry->type == SB_INDEX_DIR)
+		return -EACCES;
+	if (!there || place->entry->type != SB_INDEX_FILE)
 		return run_absent(c, path, known, place);
 	return run_ours(place, script, (char *const *)c->args[at + 1],
 			(char *const *)c->args[at + 2]);

@@ -86,5 +86,5 @@ run_seed() {
 }
 count=8
 [ "$SB_ALL" -eq 0 ] || count=80
-# SB_SEED: another row of them.
-for seed in $(seq "${SB_SEED:-1}" $((${SB_SEED:-1} + count - 1))); do check "seed $seed" run_seed "$seed"; done
+# SB_SEED: another row of them. The last three went wrong once.
+for seed in $(seq "${SB_SEED:-1}" $((${SB_SEED:-1} + count - 1))) 146 680 1197; do check "seed $seed" run_seed "$seed"; done
