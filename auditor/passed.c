@@ -59,7 +59,6 @@ static bool come_first(const struct sb_recorder *st)
 {
 	char *const *variable = sb_env_find(sb_image.envp, AUDITORS);
 	const char *first = variable ? *variable + sizeof(AUDITORS) - 1 : "";
-
 	size_t len = sb_strlen(st->modules);
 
 	return sb_image_auxv(AT_BASE) && len && sb_starts(first, st->modules) &&

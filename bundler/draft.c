@@ -208,6 +208,7 @@ static int add_trace(struct sb_draft *draft, struct draft_closure *c, const stru
 		     bool replay, struct sb_err *err)
 {
 	struct sb_draft_state *state = draft->state;
+	const struct sb_rules *rules = state->spec.rules;
 	const struct sb_trace **grown =
 		reallocarray(state->traces, state->trace_count + 1, sizeof *grown);
 
@@ -219,8 +220,7 @@ static int add_trace(struct sb_draft *draft, struct draft_closure *c, const stru
 	    remember_environment(draft, trace->header.env) < 0 ||
 	    remember_blind(draft, &trace->end) < 0)
 		return no_memory(err);
-	int rc =
-		sb_select_trace(draft->set, trace, replay, state->spec.rules, &draft->remarks, err);
+	int rc = sb_select_trace(draft->set, trace, replay, rules, &draft->remarks, err);
 	return rc < 0 ? rc : add_executed(draft, c, trace, err);
 }
 
@@ -379,15 +379,6 @@ const char *sb_draft_replay_name(const struct sb_trace *trace)
 	return argv && argv[0] ? sb_path_base(argv[0]) : "";
 }
 
-/* The program of the trace's first process: what its command became. */
-static const char *command_of(const struct sb_trace *trace)
-{
-	for (size_t i = 0; i < trace->process_count; i++)
-		if (trace->processes[i].parent < 0 && trace->processes[i].exe)
-			return trace->processes[i].exe;
-	return NULL;
-}
-
 static const char *const *writable_of(struct sb_draft *draft, const struct sb_trace *const *runs,
 				      size_t run_count, struct sb_err *err)
 {
@@ -427,8 +418,7 @@ static int join_library_path(struct sb_draft *draft, const char *library_path)
 	return draft->library_path ? 0 : -ENOMEM;
 }
 
-/* Where the command starts, whether or not it looked there. One that is gone is made by the
- * launcher. */
+/* Where the command starts, whether or not it looked there; the launcher makes one that is gone. */
 static int add_start(struct sb_draft *draft, const char *cwd, struct sb_err *err)
 {
 	const struct sb_reason why = {.why = SB_WHY_TRACED, .detail = sb_kind_name(SB_STAT)};
@@ -462,7 +452,7 @@ int sb_draft_replay(struct sb_draft *draft, const char *name, const struct sb_tr
 		.cwd = trace->header.cwd,
 	};
 	auto_buf exec = SB_BUF_INIT;
-	const char *command = command_of(trace);
+	const char *command = sb_trace_command(trace);
 	struct draft_closure *c;
 	int rc;
 

@@ -51,7 +51,8 @@ static int take(const struct sb_option *opt, const char *value, void *values, st
 		double seconds = strtod(value, &end);
 
 		if (end == value || *end || !isfinite(seconds) || seconds <= 0 || seconds > 1e9)
-			return sb_fail(err, SB_EUSAGE, "--%s: '%s' is not a number of seconds",
+			return sb_fail(err, SB_EUSAGE,
+				       "--%s: '%s' is no number of seconds above 0 (as 10 or 0.5)",
 				       opt->name, value);
 		*(double *)member = seconds;
 		return 0;

@@ -43,7 +43,7 @@ static int born(void *arg, pid_t pid, struct sb_err *err)
 		.backend = g->spec.backend,
 		.with_modules = g->spec.let_pass,
 		.module = g->spec.opening ? g->spec.module : NULL,
-		.opening = &g->opening,
+		.opening = g->spec.opening,
 		.no_new_privs = sb_notify_unprivileged(g->notify),
 		.done = g->spec.done,
 		.arg = g->spec.arg,
@@ -116,7 +116,7 @@ int sb_guard_new(const struct sb_guard_spec *spec, struct sb_guard **ret, struct
 	g->spec = *spec;
 	if (spec->opening) {
 		g->opening = *spec->opening;
-		filter.opening = &g->opening;
+		g->spec.opening = filter.opening = &g->opening;
 	}
 	g->cwd = getcwd(NULL, 0);
 	struct sb_notify_spec notify = {spec->trace->trace, &g->filter, born, serve, served, g};

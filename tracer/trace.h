@@ -125,6 +125,8 @@ struct sb_trace {
  */
 int sb_trace_load(const char *path, struct sb_trace **ret, struct sb_err *err);
 void sb_trace_free(struct sb_trace *trace);
+/* The program of the first process: what the command became. NULL: it is not told. */
+const char *sb_trace_command(const struct sb_trace *trace);
 /* The file's note, NULL where there is none. */
 const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *trace, const char *real);
 /* Another file that had this name, on another machine; NULL where there is no more. */

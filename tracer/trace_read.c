@@ -10,6 +10,10 @@
 #include "common/hex.h"
 #include "tracer/trace_store.h"
 
+#define NO_TRACE                                                                          \
+	"not a sidebundle trace, or cut within its first line (sidebundle trace -o FILE " \
+	"makes one)"
+
 struct reader {
 	struct sb_trace *trace;
 	const cJSON *line;
@@ -220,7 +224,7 @@ static int read_header(struct reader *r)
 	const cJSON *version = get(r, "sidebundle-trace");
 
 	if (!cJSON_IsNumber(version))
-		return sb_fail(r->err, SB_ESAID, "not a sidebundle trace");
+		return sb_fail(r->err, SB_ESAID, NO_TRACE);
 	if (version->valuedouble != 1)
 		return sb_fail(r->err, SB_ESAID,
 			       "a trace of format %g, which this sidebundle does not know",
@@ -410,8 +414,7 @@ static int read_line(struct reader *r, size_t number)
 	bool header = cJSON_HasObjectItem(r->line, "sidebundle-trace");
 
 	if (number == 1)
-		return header ? read_header(r)
-			      : sb_fail(r->err, SB_ESAID, "not a sidebundle trace");
+		return header ? read_header(r) : sb_fail(r->err, SB_ESAID, NO_TRACE);
 	if (header)
 		return sb_fail(r->err, SB_ESAID, "a second header");
 	if (r->trace->end.closed)
@@ -463,8 +466,7 @@ static int read_text(struct reader *r, FILE *in)
 			if (!whole && number > 1)
 				return 0;
 			return sb_fail(r->err, SB_ESAID, "line %zu: %s", number,
-				       number == 1 ? "not a sidebundle trace"
-						   : "not a JSON object");
+				       number == 1 ? NO_TRACE : "not a JSON object");
 		}
 		r->line = json;
 		int rc = read_line(r, number);
@@ -475,7 +477,7 @@ static int read_text(struct reader *r, FILE *in)
 	}
 	if (ferror(in))
 		return sb_fail(r->err, errno, "read a trace (what trace -o wrote)");
-	return number ? 0 : sb_fail(r->err, SB_ESAID, "empty: not a sidebundle trace");
+	return number ? 0 : sb_fail(r->err, SB_ESAID, "empty: " NO_TRACE);
 }
 
 int sb_trace_load(const char *path, struct sb_trace **ret, struct sb_err *err)

@@ -150,6 +150,14 @@ int sb_store_file(struct sb_trace *t, const struct sb_trace_file *f)
 	return 0;
 }
 
+const char *sb_trace_command(const struct sb_trace *t)
+{
+	for (size_t i = 0; i < t->process_count; i++)
+		if (t->processes[i].parent < 0 && t->processes[i].exe)
+			return t->processes[i].exe;
+	return NULL;
+}
+
 const struct sb_trace_file *sb_trace_find_file(const struct sb_trace *t, const char *real)
 {
 	/* One that was put together by hand has no index, and no files. */

@@ -36,6 +36,8 @@ while read -r backend works _; do
 	fi
 done < <(sidebundle doctor | awk '/ HERE / { table++; next } table == 1 && ($2 == "yes" || $2 == "no")')
 
+# shellcheck disable=SC2034 # by as_told
+loses_words=1
 # --- within the default profile ----------------------------------------------------------------------
 sidebundle create --from-host "$(command -v cat)" --out-dir . >create.log 2>&1 || { cat create.log; exit 1; }
 volumes=()
